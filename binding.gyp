@@ -1,0 +1,49 @@
+{
+  'variables': {
+    # No CPU flags: the build is for baseline x86-64; faster code is chosen at run time.
+    'strict_cflags': ['-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-fvisibility=hidden',
+                      '-ffile-prefix-map=<(module_root_dir)=.'],
+  },
+  'target_defaults': {
+    'include_dirs': ['native'],
+    'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-fno-rtti'],
+    'cflags_cc': ['-std=c++20', '<@(strict_cflags)'],
+  },
+  'targets': [
+    {
+      'target_name': 'core',
+      'type': 'static_library',
+      'sources': [
+        'native/hostfs/host_root.cc',
+        'native/hostfs/file_lock.cc',
+      ],
+    },
+    {
+      'target_name': 'iaa_zswap',
+      'dependencies': ['core'],
+      'sources': ['native/addon.cc', 'native/napi/host_root_object.cc', 'native/napi/lock_object.cc'],
+      'include_dirs': ["<!@(node -p \"require('node-addon-api').include\")"],
+      'defines': [
+        'NAPI_VERSION=9',
+        'NAPI_DISABLE_CPP_EXCEPTIONS',
+        'NODE_ADDON_API_DISABLE_DEPRECATED',
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+      ],
+    },
+    {
+      'target_name': 'usemem',
+      'type': 'executable',
+      'sources': ['native/usemem/main.cc'],
+    },
+    {
+      'target_name': 'launch',
+      'type': 'executable',
+      'sources': ['native/launch/main.cc'],
+    },
+    {
+      'target_name': 'guest_init',
+      'type': 'executable',
+      'sources': ['native/guest/main.cc'],
+    },
+  ],
+}

@@ -1,0 +1,59 @@
+/**
+ * All that the addon exports, declared once. Nothing outside src/native and src/host touches it.
+ * Arguments are positional and already validated by the caller; misuse throws TypeError. A failed system
+ * call is never thrown: it comes back as a NativeFailure, so that the error gets a JavaScript stack.
+ */
+
+/** A failed system call as data. */
+export interface NativeFailure {
+  /** errno, positive. */
+  readonly errno: number;
+  /** Name of the errno, as `ENOENT`. */
+  readonly code: string;
+  /** The call that failed, as `openat2`, `write`. A write that took fewer bytes than given: `short-write`. */
+  readonly syscall: string;
+  /** Bytes taken, for a short write. */
+  readonly written?: number;
+}
+
+/**
+ * A directory tree seen as a machine's root. Paths are absolute kernel paths (`/sys/...`) and are resolved
+ * inside the root: absolute symlinks and `..` cannot leave it.
+ */
+export interface NativeHostRoot {
+  /** Reads whole files, each to EOF without stat, at most 1 MiB (EFBIG beyond); in the order of `paths`. */
+  readMany(paths: readonly string[]): Promise<(Buffer | NativeFailure)[]>;
+  /**
+   * Writes `data` with exactly one write(2) to an existing file (never created, O_TRUNC), on this root's own
+   * writer thread, in the order of the calls. A read-only root answers EROFS before any call.
+   */
+  write(path: string, data: Uint8Array): Promise<undefined | NativeFailure>;
+  /** Creates one directory, mode 0755, on the writer thread. */
+  mkdir(path: string): Promise<undefined | NativeFailure>;
+  /** Removes one empty directory, on the writer thread. */
+  rmdir(path: string): Promise<undefined | NativeFailure>;
+  /** Names in a directory, sorted bytewise, without `.` and `..`. */
+  list(path: string): Promise<string[] | NativeFailure>;
+  /** A symlink's text, unresolved. */
+  readlink(path: string): Promise<string | NativeFailure>;
+  /** f_type of statfs(2): the file system's magic number (linux/magic.h). */
+  statfsMagic(path: string): Promise<number | NativeFailure>;
+  /** Closes the root. Operations under way finish first; later ones answer EBADF. */
+  close(): void;
+}
+
+/** An exclusive flock(2) on a file, held until released or until the process is gone with all its threads. */
+export interface NativeLock {
+  release(): void;
+}
+
+/** The export list of native/addon.cc (a test compares the two). */
+export interface NativeAddon {
+  /** Opens a root. `writable` false makes every write answer EROFS: a property of the handle. */
+  openHostRoot(root: string, writable: boolean): NativeHostRoot | NativeFailure;
+  /**
+   * Takes an exclusive lock on `path` (opened O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode 0600) without waiting:
+   * EWOULDBLOCK when another holds it.
+   */
+  tryLock(path: string): NativeLock | NativeFailure;
+}
