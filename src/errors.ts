@@ -39,7 +39,11 @@ export abstract class LabError extends Error {
 
 /** True for every error this package throws on purpose, whichever copy of the package threw it. */
 export function isLabError(error: unknown): error is LabError {
-  return error instanceof Error && /^ERR_[A-Z_]+$/.test((error as { code?: unknown }).code as string) && 'exitCode' in error;
+  return (
+    error instanceof Error &&
+    /^ERR_[A-Z_]+$/.test((error as { code?: unknown }).code as string) &&
+    'exitCode' in error
+  );
 }
 
 export type HostOperation = 'read' | 'write' | 'list' | 'readlink' | 'mkdir' | 'rmdir' | 'open' | 'statfs';
@@ -78,9 +82,14 @@ export class HostIoError extends LabError {
     },
     extras: ErrorExtras = {},
   ) {
-    const what = at.value === undefined ? at.operation : `${at.operation} '${at.value.replace(/\n$/, '')}' to`;
+    const what =
+      at.value === undefined ? at.operation : `${at.operation} '${at.value.replace(/\n$/, '')}' to`;
     const under = at.root === '/' ? '' : ` (root ${at.root})`;
-    const state = at.inFlight ? ' (still in flight)' : at.written === undefined ? '' : ` (${at.written} bytes taken)`;
+    const state = at.inFlight
+      ? ' (still in flight)'
+      : at.written === undefined
+        ? ''
+        : ` (${at.written} bytes taken)`;
     super(`${what} ${at.path}${under}: ${at.errnoCode} from ${at.syscall}${state}`, extras);
     this.operation = at.operation;
     this.path = at.path;
@@ -102,7 +111,10 @@ export class ParseError extends LabError {
   /** What the text should have been, as `a decimal number`. */
   readonly expected: string;
 
-  constructor(at: { path: string; line?: number; found: string; expected: string }, extras: ErrorExtras = {}) {
+  constructor(
+    at: { path: string; line?: number; found: string; expected: string },
+    extras: ErrorExtras = {},
+  ) {
     const where = at.line === undefined ? at.path : `${at.path}:${at.line}`;
     const shown = at.found.length > 60 ? `${at.found.slice(0, 60)}...` : at.found;
     super(`${where}: expected ${at.expected}, found ${JSON.stringify(shown)}`, extras);

@@ -9,7 +9,10 @@ export type HostPath = string & { readonly [brand]: 'HostPath' };
 export function hostPath(...parts: readonly string[]): HostPath {
   const path = parts.join('/');
   const segments = path.split('/');
-  if (segments[0] !== '' || segments.slice(1).some((s) => s === '' || s === '.' || s === '..' || s.includes('\0'))) {
+  if (
+    segments[0] !== '' ||
+    segments.slice(1).some((s) => s === '' || s === '.' || s === '..' || s.includes('\0'))
+  ) {
     throw new UsageError(`not an absolute kernel path: ${JSON.stringify(path)}`);
   }
   return path as HostPath;
