@@ -244,6 +244,19 @@ export class RestoreError extends LabError {
   }
 }
 
+/** Something failed after the machine was changed; the machine is as before again. */
+export class FailedRestoredError extends LabError {
+  readonly code = 'ERR_RESTORED';
+  override readonly exitCode = ExitCode.failedRestored;
+
+  constructor(cause: unknown) {
+    super(`${cause instanceof Error ? cause.message : String(cause)} (the machine is as before)`, {
+      cause,
+      hint: isLabError(cause) ? cause.hint : undefined,
+    });
+  }
+}
+
 /** The state directory cannot be used: unsafe, locked by another run, or a journal is pending in it. */
 export class StateError extends LabError {
   readonly code = 'ERR_STATE';
