@@ -7,7 +7,7 @@ import {
   StateError,
   VerifyError,
 } from '../errors.js';
-import { chomp, codecs } from '../host/codecs.js';
+import { chomp, codecs, shownAfter } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
 import { helperPath } from '../native/load.js';
@@ -19,7 +19,7 @@ import type {
   Plan,
   ScopeStep,
   Step,
-} from '../plan/plan.js';
+} from '../plan/steps.js';
 import type { Journal } from './journal.js';
 
 /** What became of one step. */
@@ -82,7 +82,7 @@ function applyStep(host: Host, step: Step, journal: Journal): Promise<Receipt> {
 async function applyAttribute(host: Host, step: AttributeStep, journal: Journal): Promise<Receipt> {
   const { path, value } = step;
   const { parse } = codecs[step.codec];
-  const wanted = parse(step.codec === 'choice' ? `[${value}]` : value);
+  const wanted = parse(shownAfter(step.codec, value));
   const [old = ''] = await host.read([path]);
   const receipt = { stepId: step.id, path, from: chomp(old) };
   if (parse(old) === wanted) return { ...receipt, to: chomp(old), changed: false };
@@ -90,7 +90,7 @@ async function applyAttribute(host: Host, step: AttributeStep, journal: Journal)
   const sequence =
     step.was === undefined
       ? undefined
-      : journal.intend(step.id, {
+      : journal.intend(step, {
           kind: 'attribute',
           path,
           codec: step.codec,
@@ -114,7 +114,7 @@ async function applyController(host: Host, step: ControllerStep, journal: Journa
   const enabled = async () => (await host.read([path]))[0]?.trim().split(/\s+/).includes(controller) ?? false;
   const receipt = { stepId: step.id, path, from: undefined, to: `+${controller}` };
   if (await enabled()) return { ...receipt, changed: false };
-  const sequence = journal.intend(step.id, { kind: 'controller', path, controller });
+  const sequence = journal.intend(step, { kind: 'controller', path, controller });
   await host.write(path, `+${controller}\n`);
   journal.done(sequence);
   if (!(await enabled())) throw new VerifyError({ path, expected: `+${controller}`, actual: 'without it' });
@@ -125,7 +125,7 @@ async function applyCgroup(host: Host, step: CgroupStep, journal: Journal): Prom
   const { path } = step;
   // The journal's word must mean "ours to remove": never for a directory that was there before.
   if ((await host.list(path)) !== undefined) throw leftOver(path);
-  const sequence = journal.intend(step.id, { kind: 'cgroup', path });
+  const sequence = journal.intend(step, { kind: 'cgroup', path });
   try {
     await host.mkdir(path);
   } catch (error) {
@@ -149,7 +149,7 @@ function leftOver(path: HostPath): StateError {
 async function applyScope(host: Host, step: ScopeStep, journal: Journal): Promise<Receipt> {
   const { path, unit } = step;
   if ((await host.list(path)) !== undefined) throw leftOver(path);
-  const sequence = journal.intend(step.id, { kind: 'scope', path, unit });
+  const sequence = journal.intend(step, { kind: 'scope', path, unit });
   const argv = [
     'systemd-run',
     '--scope',

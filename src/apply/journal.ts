@@ -33,6 +33,8 @@ export type Change =
 export interface Entry {
   readonly sequence: number;
   readonly stepId: string;
+  /** The run's own changes are taken back after each of its cells, the machine's at the end. */
+  readonly affects: 'machine' | 'run';
   readonly change: Change;
   /** The text read back after the write; undefined when the process ended before. */
   readonly readBack?: string;
@@ -52,7 +54,13 @@ export interface JournalHeader {
 
 type Line =
   | ({ readonly type: 'header' } & JournalHeader)
-  | { readonly type: 'intent'; readonly sequence: number; readonly stepId: string; readonly change: Change }
+  | {
+      readonly type: 'intent';
+      readonly sequence: number;
+      readonly stepId: string;
+      readonly affects: 'machine' | 'run';
+      readonly change: Change;
+    }
   | { readonly type: 'done'; readonly sequence: number; readonly readBack?: string }
   | { readonly type: 'undone'; readonly sequence: number };
 
@@ -134,10 +142,11 @@ export class Journal {
   }
 
   /** Notes, durably, a change that is about to be made; gives its sequence number. */
-  intend(stepId: string, change: Change): number {
+  intend(step: { readonly id: string; readonly affects: 'machine' | 'run' }, change: Change): number {
     const sequence = this.#entries.length;
-    this.#append({ type: 'intent', sequence, stepId, change });
-    this.#entries.push({ sequence, stepId, change, undone: false });
+    const { id: stepId, affects } = step;
+    this.#append({ type: 'intent', sequence, stepId, affects, change });
+    this.#entries.push({ sequence, stepId, affects, change, undone: false });
     return sequence;
   }
 
@@ -211,7 +220,8 @@ export function parseJournal(
       header = fields;
     } else if (line.type === 'intent') {
       if (line.sequence !== entries.length) throw malformed(path, index + 1);
-      entries.push({ sequence: line.sequence, stepId: line.stepId, change: line.change, undone: false });
+      const { sequence, stepId, affects, change } = line;
+      entries.push({ sequence, stepId, affects, change, undone: false });
     } else {
       const entry = entries[line.sequence];
       if (entry === undefined) throw malformed(path, index + 1);

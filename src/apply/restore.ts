@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isLabError, type RestoreProblem } from '../errors.js';
-import { chomp, codecs } from '../host/codecs.js';
+import { chomp, codecs, shownAfter } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
 import type { Change, Entry, Journal } from './journal.js';
@@ -16,8 +16,8 @@ export interface Restored {
 }
 
 export interface RestoreOptions {
-  /** Only changes of this kind (a cell's cgroup, between two cells). */
-  readonly only?: Change['kind'];
+  /** Only what affects the run alone (a cell's cgroup, between two cells). */
+  readonly only?: Entry['affects'];
   /** Write the old values even where somebody else changed them since. */
   readonly overwrite?: boolean;
 }
@@ -35,7 +35,7 @@ export async function restore(host: Host, journal: Journal, options: RestoreOpti
   const undone: { path: string; to: string | undefined }[] = [];
   const problems: RestoreProblem[] = [];
   const entries = journal.entries.filter(
-    (entry) => !entry.undone && (options.only === undefined || entry.change.kind === options.only),
+    (entry) => !entry.undone && (options.only === undefined || entry.affects === options.only),
   );
   for (const entry of entries.reverse()) {
     const { path } = entry.change;
@@ -91,10 +91,7 @@ async function undoAttribute(
   if (now === undefined) return { problem: 'is not there any more' };
   if (now === old) return 'nothing to do';
   const { parse, format } = codecs[change.codec] as (typeof codecs)['text'];
-  const ours = [
-    change.codec === 'choice' ? `[${value}]` : value,
-    ...(readBack === undefined ? [] : [readBack]),
-  ];
+  const ours = [shownAfter(change.codec, value), ...(readBack === undefined ? [] : [readBack])];
   if (!overwrite && !ours.some((text) => parse(text) === parse(now))) {
     return {
       problem: `somebody else set it to '${chomp(now)}' since; left alone ('${chomp(old)}' before us; --overwrite puts that back)`,

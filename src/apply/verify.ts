@@ -1,6 +1,6 @@
-import { chomp, codecs } from '../host/codecs.js';
+import { chomp, codecs, shownAfter } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
-import type { Plan } from '../plan/plan.js';
+import type { Plan } from '../plan/steps.js';
 
 /** One attribute that is not as a plan says. */
 export interface Mismatch {
@@ -26,6 +26,6 @@ export async function verify(host: Host, plan: Plan): Promise<Mismatch[]> {
     };
     if (text === undefined) return [mismatch];
     const { parse } = codecs[step.codec];
-    return parse(text) === parse(step.codec === 'choice' ? `[${step.value}]` : step.value) ? [] : [mismatch];
+    return parse(text) === parse(shownAfter(step.codec, step.value)) ? [] : [mismatch];
   });
 }

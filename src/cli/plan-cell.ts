@@ -4,7 +4,8 @@ import { UsageError } from '../errors.js';
 import { cellsOf } from '../experiment/cells.js';
 import { readExperiment } from '../experiment/file.js';
 import type { Host } from '../host/host.js';
-import { type Plan, plan } from '../plan/plan.js';
+import { plan } from '../plan/plan.js';
+import type { Plan } from '../plan/steps.js';
 
 /** Plans one cell (from 1) of an experiment file on a host. Throws ExperimentError, UsageError, PlanError. */
 export async function planCell(

@@ -6,7 +6,7 @@ import type { Inventory, Source } from '../discover/inventory.js';
 import { RecordError } from '../errors.js';
 import type { Cell } from '../experiment/cells.js';
 import type { Experiment } from '../experiment/schema.js';
-import type { Plan } from '../plan/plan.js';
+import type { Plan } from '../plan/steps.js';
 import type { Snapshot } from './snapshot.js';
 
 /** Version that this program writes; it reads this one and the one before. */

@@ -2,7 +2,7 @@ import { apply, type Receipt } from '../apply/apply.js';
 import { holdState } from '../apply/state.js';
 import type { Inventory } from '../discover/inventory.js';
 import type { Host } from '../host/host.js';
-import type { Plan } from '../plan/plan.js';
+import type { Plan } from '../plan/steps.js';
 import { afterRestore, beginJournal, endJournal } from './journaled.js';
 
 /**

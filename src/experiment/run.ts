@@ -18,7 +18,8 @@ import type { Host, WorkloadExit } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
 import { parseFlatKeyed } from '../kernel/flat-keyed.js';
 import { helperPath, packageVersion } from '../native/load.js';
-import { type Plan, plan } from '../plan/plan.js';
+import { plan } from '../plan/plan.js';
+import type { Plan } from '../plan/steps.js';
 import { runWorkload } from '../run/workload.js';
 import { buildCommit } from '../version.js';
 import { type Cell, cellsOf } from './cells.js';
@@ -199,7 +200,7 @@ class Run {
     await this.#writer.writeCell(record, await logSince(host, logBegin));
     // Only a workload's own failure lets the other cells go on: a machine that refuses a step would refuse it again.
     if (failure !== undefined && !(isLabError(failure) && failure.code === 'ERR_WORKLOAD')) throw failure;
-    const cleared = await restore(host, this.#journal, { only: 'cgroup' });
+    const cleared = await restore(host, this.#journal, { only: 'run' });
     if (cleared.problems.length > 0)
       throw new Error(cleared.problems.map((problem) => `${problem.path}: ${problem.message}`).join('; '));
     return said;

@@ -98,3 +98,8 @@ export const limit: Codec<bigint | 'max'> = {
 /** The codecs a plan's step can name. */
 export const codecs = { yesNo, oneZero, decimal, hex, choice, text, limit } as const;
 export type CodecName = keyof typeof codecs;
+
+/** The text an attribute gives after `value` was written to it, as far as its codec minds. */
+export function shownAfter(codec: CodecName, value: string): string {
+  return codec === 'choice' ? `[${value}]` : value;
+}

@@ -1,4 +1,4 @@
-import type { Plan, Step } from './plan.js';
+import type { Plan, Step } from './steps.js';
 
 /** A plan as a person reads it: what is written where, whom it affects, and what cannot be undone. */
 export function renderPlan(plan: Plan): string {
