@@ -45,7 +45,10 @@
     {
       'target_name': 'guest_init',
       'type': 'executable',
-      'sources': ['native/guest/main.cc'],
+      'sources': ['native/guest/main.cc', 'native/guest/session.cc', 'native/guest/wire.cc'],
+      'cflags_cc!': ['-fno-exceptions'],
+      # It starts before there is a file system with libraries.
+      'ldflags': ['-static'],
     },
   ],
 }
