@@ -32,7 +32,6 @@ function choiceOf(text: string): string {
   return found[1];
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: a control character is what this looks for
 const control = /[\u0000-\u001f\u007f-\u009f\ufffd]/;
 
 function word(text: string): string {
