@@ -6,8 +6,11 @@ import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
 import { restoreCommand } from './commands/restore.js';
 import { runCommand } from './commands/run.js';
+import { statusCommand } from './commands/status.js';
 import { verifyCommand } from './commands/verify.js';
+import { vmCommand } from './commands/vm.js';
 import { printError } from './terminal.js';
+import { assertTrusted } from './trust.js';
 
 const epilogue = `
 Exit codes: 0 done; 1 failed, nothing changed; 2 usage or bad experiment file; 3 a requirement is missing;
@@ -26,22 +29,31 @@ function program(): Command {
     .addHelpText('after', epilogue)
     .configureOutput({ writeErr: (text) => printError(text.trimEnd()) })
     .exitOverride();
-  for (const command of [
+  const commands = [
+    statusCommand(),
     planCommand(),
     applyCommand(),
     verifyCommand(),
     restoreCommand(),
     runCommand(),
     reportCommand(),
-  ]) {
-    root.addCommand(command.copyInheritedSettings(root));
-  }
+    vmCommand(),
+  ];
+  for (const command of commands) adopt(root, command);
   return root;
+}
+
+/** Adds a command made elsewhere: Commander hands settings down only to commands that it made itself. */
+function adopt(parent: Command, command: Command): void {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) child.copyInheritedSettings(parent);
+  parent.addCommand(command);
 }
 
 /** Runs the command line; the process's exit code is set, the process not ended, so that output is flushed. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
+    assertTrusted();
     await program().parseAsync(argv);
   } catch (error) {
     process.exitCode = exitCodeOf(error);
