@@ -45,6 +45,17 @@ describe('the inventory and the status of each machine', () => {
   }
 });
 
+test('each golden file is of a machine that is here', () => {
+  const names = archives.map((file) => basename(file, '.host')).sort();
+  for (const [folder, ending] of [
+    ['discover', '.json'],
+    ['status', '.txt'],
+  ] as const) {
+    const files = readdirSync(join(packageRoot(), 'test/golden', folder));
+    assert.deepEqual(files.map((file) => basename(file, ending)).sort(), names, folder);
+  }
+});
+
 test('no byte of a machine that steers a terminal is in the status or the JSON', async () => {
   const inventory = await discoverArchive(archive('garbage'));
   for (const text of [printable(renderStatus(inventory)), toJson(inventory)]) {
