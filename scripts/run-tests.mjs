@@ -15,7 +15,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 
 /** Folders of tests that take something that the others do not; the stage `unit` runs all the others. */
-const special = ['cli', 'guard', 'native', 'vm'];
+const special = ['boot', 'cli', 'guard', 'native', 'vm'];
 
 /** The compiled tests of some folders of test/, by name; a file without source any more is not among them. */
 function testFiles(isIn) {
