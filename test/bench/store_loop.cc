@@ -56,7 +56,8 @@ Content content(const ContentSpec& spec) {
 
 void measure_new(std::size_t bytes) {
   const long usecs = microseconds([bytes] { store_plainly(new_memory(bytes)); });
-  std::cout << bytes << " bytes / " << usecs << " usecs = " << bytes / 1024 * 1'000'000 / usecs
+  std::cout << bytes << " bytes / " << usecs
+            << " usecs = " << bytes / 1024 * 1'000'000 / static_cast<std::size_t>(usecs)
             << " KB/s\n";
 }
 
