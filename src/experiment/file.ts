@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { ExperimentError, type ExperimentIssue } from '../errors.js';
 import { type Experiment, experimentSchema } from './schema.js';
 

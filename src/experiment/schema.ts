@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { folioName, parseSize } from './size.js';
 
 /** Largest byte count a plan writes: what still fits a signed 64-bit counter. */
