@@ -35,7 +35,13 @@
     {
       'target_name': 'usemem',
       'type': 'executable',
-      'sources': ['native/usemem/main.cc'],
+      'sources': [
+        'native/usemem/content.cc',
+        'native/usemem/main.cc',
+        'native/usemem/options.cc',
+        'native/usemem/report.cc',
+        'native/usemem/run.cc',
+      ],
     },
     {
       'target_name': 'launch',

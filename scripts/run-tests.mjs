@@ -14,11 +14,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 }
 
-/** The compiled tests of a folder, in the order of their names; a file without source any more is not among them. */
-function testFiles(folder) {
-  return readdirSync(join('test', folder), { recursive: true })
-    .filter((name) => name.endsWith('.test.ts'))
-    .map((name) => join('build/test/test', folder, name.replace(/\.ts$/, '.js')))
+/** Folders of tests that take something that the others do not; the stage `unit` runs all the others. */
+const special = ['cli', 'guard', 'native', 'vm'];
+
+/** The compiled tests of some folders of test/, by name; a file without source any more is not among them. */
+function testFiles(isIn) {
+  return readdirSync('test', { recursive: true })
+    .filter((name) => name.endsWith('.test.ts') && isIn(name.slice(0, name.indexOf('/'))))
+    .map((name) => join('build/test/test', name.replace(/\.ts$/, '.js')))
     .sort();
 }
 
@@ -94,16 +97,21 @@ async function runTests(tally, files, { parallel, minutesPerFile }) {
 }
 
 async function runGuestTests(tally) {
-  const directory = mkdtempSync(join(tmpdir(), 'iaa-zswap-test-vm-'));
+  const top = mkdtempSync(join(tmpdir(), 'iaa-zswap-test-vm-'));
+  const directory = join(top, 'guest');
   try {
     const started = await run(['dist/cli.js', 'vm', 'start', '--dir', directory]);
     if (!started.ok) throw new Error(`the guest did not start:\n${started.output}`);
     process.env.IAA_ZSWAP_VM_DIR = directory;
-    await runTests(tally, testFiles('vm'), { parallel: 1, minutesPerFile: 20 });
+    await runTests(
+      tally,
+      testFiles((folder) => folder === 'vm'),
+      { parallel: 1, minutesPerFile: 20 },
+    );
   } finally {
     const stopped = await run(['dist/cli.js', 'vm', 'stop', '--dir', directory]);
     if (!stopped.ok) console.log(`the guest did not stop:\n${stopped.output}`);
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(top, { recursive: true, force: true });
   }
 }
 
@@ -116,13 +124,48 @@ const quick = { parallel, minutesPerFile: 5 };
 /** `guarded` stages run code that could write to kernel files: only once the guard has passed. */
 const stages = [
   { name: 'types', run: (tally) => runChecks(tally, [typeCheck], 1) },
-  { name: 'guard', run: (tally) => runTests(tally, testFiles('guard'), quick) },
+  {
+    name: 'guard',
+    run: (tally) =>
+      runTests(
+        tally,
+        testFiles((folder) => folder === 'guard'),
+        quick,
+      ),
+  },
   { name: 'lint', run: (tally) => runChecks(tally, textChecks, 1) },
   { name: 'tidy', run: async (tally) => runChecks(tally, await tidyChecks(), parallel) },
   { name: 'native', guarded: true, run: (tally) => runChecks(tally, [nativeTests], 1) },
-  { name: 'unit', guarded: true, run: (tally) => runTests(tally, testFiles('unit'), quick) },
-  { name: 'addon', guarded: true, run: (tally) => runTests(tally, testFiles('native'), quick) },
-  { name: 'cli', guarded: true, run: (tally) => runTests(tally, testFiles('cli'), quick) },
+  {
+    name: 'unit',
+    guarded: true,
+    run: (tally) =>
+      runTests(
+        tally,
+        testFiles((folder) => !special.includes(folder)),
+        quick,
+      ),
+  },
+  {
+    name: 'addon',
+    guarded: true,
+    run: (tally) =>
+      runTests(
+        tally,
+        testFiles((folder) => folder === 'native'),
+        quick,
+      ),
+  },
+  {
+    name: 'cli',
+    guarded: true,
+    run: (tally) =>
+      runTests(
+        tally,
+        testFiles((folder) => folder === 'cli'),
+        quick,
+      ),
+  },
   { name: 'vm', guarded: true, run: runGuestTests },
 ];
 

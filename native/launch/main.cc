@@ -10,6 +10,9 @@
 //     "signal":"SIGKILL"
 //     {"failure":{"errno":2,"code":"ENOENT","syscall":"execv"}}                        not started
 //
+// With --hold in place of all that, it leaves one idle process behind and ends: the process that
+// keeps a systemd scope alive, which is removed when it is empty.
+//
 // Times are of wait4(2): the child's and of all children it waited for. SIGTERM, SIGINT and SIGHUP
 // kill the child. Exit code: 0 with a report, 1 when the report could not be written, 2 for wrong
 // usage.
@@ -212,11 +215,26 @@ bool report(std::string_view line) {
   return true;
 }
 
+/** Leaves an idle process behind that holds no descriptor of ours and no terminal. */
+int hold() {
+  const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null.is_open()) return kExitNoReport;
+  const pid_t child = fork();
+  if (child < 0) return kExitNoReport;
+  if (child > 0) return 0;
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (dup2(null.get(), fd) < 0) _exit(kExitNoReport);
+  }
+  if (setsid() < 0 || close_range(STDERR_FILENO + 1, UINT_MAX, 0) < 0) _exit(kExitNoReport);
+  for (;;) pause();
+}
+
 int run(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "--hold") return hold();
   if (argc < 4 || std::string_view(argv[2]) != "--" || argv[1][0] != '/' || argv[3][0] != '/' ||
       fcntl(kReportFd, F_GETFL) < 0) {
     static constexpr std::string_view kUsage =
-        "usage: launch CGROUP_DIR -- PROGRAM ARGS... 3>REPORT\n"
+        "usage: launch CGROUP_DIR -- PROGRAM ARGS... 3>REPORT, or launch --hold\n"
         "CGROUP_DIR and PROGRAM are absolute paths. This is a part of iaa-zswap, started by it.\n";
     return write(STDERR_FILENO, kUsage.data(), kUsage.size()) < 0 ? kExitUsage : kExitUsage;
   }

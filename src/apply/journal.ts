@@ -36,7 +36,9 @@ export interface Entry {
   /** The run's own changes are taken back after each of its cells, the machine's at the end. */
   readonly affects: 'machine' | 'run';
   readonly change: Change;
-  /** The text read back after the write; undefined when the process ended before. */
+  /** The change was made, as far as was noted: a process may end between the two. */
+  readonly done: boolean;
+  /** The text read back after the write of an attribute. */
   readonly readBack?: string;
   readonly undone: boolean;
 }
@@ -146,14 +148,14 @@ export class Journal {
     const sequence = this.#entries.length;
     const { id: stepId, affects } = step;
     this.#append({ type: 'intent', sequence, stepId, affects, change });
-    this.#entries.push({ sequence, stepId, affects, change, undone: false });
+    this.#entries.push({ sequence, stepId, affects, change, done: false, undone: false });
     return sequence;
   }
 
   /** Notes that a change was made, and how the attribute reads since. */
   done(sequence: number, readBack?: string): void {
     this.#append({ type: 'done', sequence, ...(readBack === undefined ? {} : { readBack }) });
-    this.#replace(sequence, readBack === undefined ? {} : { readBack });
+    this.#replace(sequence, { done: true, ...(readBack === undefined ? {} : { readBack }) });
   }
 
   /** Notes that a change is undone (or was never made). */
@@ -221,14 +223,14 @@ export function parseJournal(
     } else if (line.type === 'intent') {
       if (line.sequence !== entries.length) throw malformed(path, index + 1);
       const { sequence, stepId, affects, change } = line;
-      entries.push({ sequence, stepId, affects, change, undone: false });
+      entries.push({ sequence, stepId, affects, change, done: false, undone: false });
     } else {
       const entry = entries[line.sequence];
       if (entry === undefined) throw malformed(path, index + 1);
       entries[line.sequence] =
         line.type === 'undone'
           ? { ...entry, undone: true }
-          : { ...entry, ...(line.readBack === undefined ? {} : { readBack: line.readBack }) };
+          : { ...entry, done: true, ...(line.readBack === undefined ? {} : { readBack: line.readBack }) };
     }
   }
   // The header is synced before the first intent: without it nothing was done.

@@ -25,8 +25,7 @@ export async function applyPlan(
       journal.close();
       return { receipts, journalPath: journal.path };
     } catch (error) {
-      await endJournal(held, host, journal, error);
-      throw afterRestore(error, journal);
+      throw afterRestore(error, journal, await endJournal(held, host, journal, error));
     }
   } finally {
     held.release();

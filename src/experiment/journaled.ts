@@ -7,10 +7,9 @@ import type { Host } from '../host/host.js';
 import { packageVersion } from '../native/load.js';
 
 /** What a caller throws after it has restored: the failure itself when nothing was changed or a signal asked. */
-export function afterRestore(error: unknown, journal: Journal): unknown {
-  return journal.entries.length === 0 || error instanceof InterruptedError
-    ? error
-    : new FailedRestoredError(error);
+export function afterRestore(error: unknown, journal: Journal, restored: Restored): unknown {
+  const changed = restored.undone.length > 0 || journal.entries.some((entry) => entry.done);
+  return changed && !(error instanceof InterruptedError) ? new FailedRestoredError(error) : error;
 }
 
 /** Starts a journal in a state directory that is held. Throws StateError when one is pending. */
@@ -63,8 +62,7 @@ export async function withJournal<T>(
     try {
       result = await work(journal);
     } catch (error) {
-      await endJournal(held, host, journal, error);
-      throw afterRestore(error, journal);
+      throw afterRestore(error, journal, await endJournal(held, host, journal, error));
     }
     return { result, restored: await endJournal(held, host, journal) };
   } finally {

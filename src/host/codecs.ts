@@ -27,7 +27,7 @@ export function chomp(text: string): string {
 }
 
 function choiceOf(text: string): string {
-  const found = /(?:^|\s)\[([^\]\s]+)\](?:\s|$)/.exec(text);
+  const found = /(?:^| )\[([\w+-]+)\](?: |$)/.exec(text);
   if (found?.[1] === undefined) throw new CodecError('one choice in [brackets]');
   return found[1];
 }

@@ -6,6 +6,7 @@ import type { Finding } from '../discover/inventory.js';
 import { HostIoError, ParseError } from '../errors.js';
 import { type Codec, CodecError } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
+import { isNotOffered } from '../host/outcome.js';
 import type { HostPath } from '../host/path.js';
 
 /** Turns the text of the file at `path` into a value; throws ParseError. */
@@ -43,25 +44,6 @@ export const parseCount: Parse<number> = (text, path) => {
   return count;
 };
 
-/**
- * Errnos by which a kernel says that it does not offer a file: not there, no such directory on the way, the
- * device behind it is gone, or this build leaves it out.
- */
-const notOffered: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'EOPNOTSUPP']);
-
-function mendOf(error: HostIoError): string {
-  switch (error.errnoCode) {
-    case 'EACCES':
-      return 'run as root';
-    case 'EPERM':
-      return 'run as root; a kernel under lockdown keeps this file closed to root too';
-    case 'EFBIG':
-      return 'the file is larger than any the kernel writes here: check what is mounted there';
-    default:
-      return `find out why it cannot be read: cat ${error.path}`;
-  }
-}
-
 /** Adds a finding unless its path has one: a path is reported once. */
 export function addFinding(findings: Finding[], finding: Finding): void {
   if (!findings.some((known) => known.path === finding.path)) findings.push(finding);
@@ -72,7 +54,7 @@ export function addUnreadable(findings: Finding[], error: HostIoError): void {
   addFinding(findings, {
     path: error.path,
     message: `cannot ${error.operation}: ${error.errnoCode} from ${error.syscall}`,
-    mend: mendOf(error),
+    mend: error.hint ?? `find out why it cannot be read: cat ${error.path}`,
   });
 }
 
@@ -83,7 +65,7 @@ export function addUnparsable(findings: Finding[], error: ParseError): void {
   addFinding(findings, {
     path: error.path,
     message: `${line}expected ${error.expected}, found ${JSON.stringify(found)}`,
-    mend: 'if the kernel itself wrote this, report it with the kernel release; else capture the file again',
+    mend: 'on a live machine report it, with the kernel release; else capture the file again',
   });
 }
 
@@ -113,7 +95,7 @@ export async function readList<T>(
     const outcome = outcomes[index];
     if (outcome === undefined) return undefined;
     if (!outcome.ok) {
-      if (!notOffered.has(outcome.error.errnoCode)) addUnreadable(findings, outcome.error);
+      if (!isNotOffered(outcome.error.errnoCode)) addUnreadable(findings, outcome.error);
       return undefined;
     }
     try {

@@ -46,7 +46,7 @@ export function parseCpuinfo(text: string, path: string = identityPaths.cpuinfo)
   for (const [index, line] of first.split('\n').entries()) {
     const match = /^([^\t:]+)\t*:(?: (.*))?$/.exec(line);
     if (match?.[1] === undefined) {
-      throw new ParseError({ path, line: index + 1, found: line, expected: 'name, tab, colon, value' });
+      throw new ParseError({ path, line: index + 1, found: line, expected: "a line 'name: value'" });
     }
     fields.set(match[1], match[2] ?? '');
   }

@@ -155,7 +155,12 @@ export async function readProcs(
   return procs;
 }
 
-const unify = 'boot with the parameters systemd.unified_cgroup_hierarchy=1 cgroup_no_v1=memory';
+/** How to get the memory controller off cgroup v1. */
+function unify(systemd: boolean): string {
+  return systemd
+    ? 'boot with the parameter systemd.unified_cgroup_hierarchy=1'
+    : 'boot with the parameter cgroup_no_v1=all, and mount cgroup v2: mount -t cgroup2 none /sys/fs/cgroup';
+}
 
 /** Finds cgroup v2 and says, as a finding, when its memory controller cannot be used. */
 export async function readCgroup(host: Host, findings: Finding[]): Promise<CgroupState> {
@@ -166,7 +171,7 @@ export async function readCgroup(host: Host, findings: Finding[]): Promise<Cgrou
   const unified = mounts?.find((mount) => mount.type === 'cgroup2' && mount.mountPoint !== '/');
   const v1 = mounts?.find((mount) => mount.type === 'cgroup' && mount.superOptions.includes('memory'));
   if (unified === undefined) {
-    addFinding(findings, noUnified(mounts, v1));
+    addFinding(findings, noUnified(mounts, systemd));
     return { mount: undefined, controllers: [], subtreeControl: [], systemd };
   }
   const mount = hostPath(unified.mountPoint);
@@ -181,15 +186,20 @@ export async function readCgroup(host: Host, findings: Finding[]): Promise<Cgrou
         v1 === undefined
           ? 'cgroup v2 has no memory controller here'
           : `the memory controller is on cgroup v1 (${v1.mountPoint})`,
-      mend: v1 === undefined ? 'boot without cgroup_disable=memory a kernel with CONFIG_MEMCG=y' : unify,
+      mend:
+        v1 === undefined ? 'boot without cgroup_disable=memory a kernel with CONFIG_MEMCG=y' : unify(systemd),
     });
   }
   return { mount, controllers, subtreeControl, systemd };
 }
 
-function noUnified(mounts: readonly Mount[] | undefined, v1: Mount | undefined): Finding {
-  if (v1 !== undefined || mounts?.some((mount) => mount.type === 'cgroup')) {
-    return { path: mountinfoPath, message: 'only cgroup v1 is mounted; runs need cgroup v2', mend: unify };
+function noUnified(mounts: readonly Mount[] | undefined, systemd: boolean): Finding {
+  if (mounts?.some((mount) => mount.type === 'cgroup')) {
+    return {
+      path: mountinfoPath,
+      message: 'only cgroup v1 is mounted; runs need cgroup v2',
+      mend: unify(systemd),
+    };
   }
   return {
     path: mountinfoPath,

@@ -18,8 +18,9 @@ export function parseMountinfo(text: string, path: string = mountinfoPath): Moun
   const lines = text.split('\n');
   if (lines.at(-1) === '') lines.pop();
   return lines.map((line, index) => {
-    // id parent major:minor root mount-point options [optional fields] - type source super-options
-    const match = /^\d+ \d+ \d+:\d+ \S+ (\S+) \S+(?: \S+)*? - (\S+) \S* (\S+)$/.exec(line);
+    // id parent major:minor root mount-point options [optional fields] - type source super-options; the latter
+    // are the file system's own text, in which some leave blanks as they are.
+    const match = /^\d+ \d+ \d+:\d+ \S+ (\S+) \S+(?: \S+)*? - (\S+) \S* (\S.*)$/.exec(line);
     if (match === null) {
       throw new ParseError({ path, line: index + 1, found: line, expected: 'a line of mountinfo' });
     }

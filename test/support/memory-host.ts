@@ -5,6 +5,7 @@
  */
 import { constants } from 'node:os';
 import { CommandError, HostIoError, type HostOperation } from '../../src/errors.js';
+import { hintFor } from '../../src/host/hints.js';
 import type {
   ExecOptions,
   ExecResult,
@@ -14,6 +15,7 @@ import type {
   WorkloadSpec,
   WriteOptions,
 } from '../../src/host/host.js';
+import { offeredTextsOf, textsOf } from '../../src/host/outcome.js';
 import { type HostPath, hostPath } from '../../src/host/path.js';
 
 export type ErrnoName = keyof typeof constants.errno;
@@ -31,9 +33,6 @@ export interface Change {
   /** The text as given (writes only). */
   readonly text?: string;
 }
-
-/** errnos by which a kernel says that it does not offer a file. */
-const absent: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'EOPNOTSUPP']);
 
 const syscalls: Readonly<Record<HostOperation, string>> = {
   read: 'openat2',
@@ -85,15 +84,18 @@ export class MemoryHost implements Host {
 
   /** An error as the native layer would give it. */
   error(operation: HostOperation, path: string, errno: ErrnoName, value?: string): HostIoError {
-    return new HostIoError({
-      operation,
-      path,
-      root: this.root,
-      errno: constants.errno[errno],
-      errnoCode: errno,
-      syscall: syscalls[operation],
-      value,
-    });
+    return new HostIoError(
+      {
+        operation,
+        path,
+        root: this.root,
+        errno: constants.errno[errno],
+        errnoCode: errno,
+        syscall: syscalls[operation],
+        value,
+      },
+      { hint: hintFor(operation, path, errno) },
+    );
   }
 
   /** Lets the next `times` operations of this kind on `path` fail. */
@@ -124,20 +126,11 @@ export class MemoryHost implements Host {
   }
 
   async read(paths: readonly HostPath[]): Promise<string[]> {
-    const outcomes = await this.probe(paths);
-    return outcomes.map((outcome) => {
-      if (outcome.ok) return outcome.text;
-      throw outcome.error;
-    });
+    return textsOf(await this.probe(paths));
   }
 
   async tryRead(paths: readonly HostPath[]): Promise<(string | undefined)[]> {
-    const outcomes = await this.probe(paths);
-    return outcomes.map((outcome) => {
-      if (outcome.ok) return outcome.text;
-      if (absent.has(outcome.error.errnoCode)) return undefined;
-      throw outcome.error;
-    });
+    return offeredTextsOf(await this.probe(paths));
   }
 
   async write(path: HostPath, text: string, _options?: WriteOptions): Promise<void> {

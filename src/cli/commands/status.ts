@@ -37,7 +37,8 @@ export function renderStatus(inventory: Inventory): string {
     ]),
     ...row('cpu', [kernel.cpuModel ?? unknown, ...microcode]),
     ...row('', [
-      `${cpu.online.length} of ${count(cpu.possible.length, 'CPU')} online`,
+      ...(cpu.possible.length === 0 ? [] : [count(cpu.possible.length, 'possible CPU')]),
+      ...(cpu.online.length === 0 ? [] : [`${cpu.online.length} online`]),
       ...counted(cpu.packageOf, 'package'),
       ...counted(cpu.nodeOf, 'node'),
     ]),
@@ -45,14 +46,14 @@ export function renderStatus(inventory: Inventory): string {
       'memory',
       memory === undefined
         ? [unknown]
-        : [`${bytes(memory.totalBytes)}`, `${bytes(memory.availableBytes)} available`],
+        : [`${bytes(memory.totalBytes)} total`, `${bytes(memory.availableBytes)} available`],
     ),
     ...swapRows(swap),
     ...zswapRows(zswap),
     ...thpRows(thp),
   ];
   if (cgroup.mount === undefined) {
-    lines.push(...row('cgroup', ['no cgroup v2']));
+    lines.push(...row('cgroup', ['no cgroup v2 found']));
   } else {
     lines.push(
       ...row('cgroup', [`v2 on ${cgroup.mount}`, cgroup.systemd ? 'managed by systemd' : 'without systemd']),
@@ -62,15 +63,17 @@ export function renderStatus(inventory: Inventory): string {
   }
   if (findings.length > 0) {
     lines.push('', count(findings.length, 'finding'));
-    for (const { path, message, mend } of findings) {
-      lines.push(`  ${printableLine(path)}: ${printableLine(message)}`, `    mend: ${printableLine(mend)}`);
+    for (const [index, { path, message, mend }] of findings.entries()) {
+      lines.push(`  ${printableLine(path)}: ${printableLine(message)}`);
+      // Findings in a row that have one mend share its line.
+      if (mend !== findings[index + 1]?.mend) lines.push(`    mend: ${printableLine(mend)}`);
     }
   }
   return lines.join('\n');
 }
 
 function swapRows(areas: readonly SwapArea[]): string[] {
-  if (areas.length === 0) return row('swap', ['none']);
+  if (areas.length === 0) return row('swap', ['none found']);
   return areas.flatMap((area, index) =>
     row(index === 0 ? 'swap' : '', [
       `${area.path} (${area.type})`,
@@ -120,8 +123,9 @@ function thpRows(thp: ThpState | undefined): string[] {
     `PMD size ${thp.pmdSizeBytes === undefined ? unknown : bytes(thp.pmdSizeBytes)}`,
   ]);
   const byChoice = new Map<string, string[]>();
-  for (const { name, enabled = unknown } of thp.sizes) {
-    byChoice.set(enabled, [...(byChoice.get(enabled) ?? []), name]);
+  for (const { name, enabled } of thp.sizes) {
+    // Without `enabled` a size is for shmem only (8kB), or its finding says why it is unknown.
+    if (enabled !== undefined) byChoice.set(enabled, [...(byChoice.get(enabled) ?? []), name]);
   }
   for (const choice of [...byChoice.keys()].sort()) {
     lines.push(...row('', [`${choice} ${list(byChoice.get(choice) ?? [])}`]));

@@ -46,23 +46,17 @@ describe('readFiles', () => {
     );
   });
 
-  for (const [errno, mend] of [
-    ['EACCES', 'run as root'],
-    ['EPERM', 'run as root; a kernel under lockdown keeps this file closed to root too'],
-    ['EFBIG', 'the file is larger than any the kernel writes here: check what is mounted there'],
-    ['EIO', 'find out why it cannot be read: cat /sys/a'],
-  ] as const) {
-    test(`${errno} has its mend`, async () => {
-      const host = new MemoryHost({ [a]: '1\n' });
-      host.failNext('read', a, errno);
-      const findings: Finding[] = [];
-      await readFiles(host, findings, { a: kernelFile(a, parseCount) });
-      assert.deepEqual(
-        findings.map((finding) => finding.mend),
-        [mend],
-      );
-    });
-  }
+  test('the mend is the hint of the error, or the way to find out', async () => {
+    const host = new MemoryHost({ [a]: '1\n', [b]: '1\n' });
+    host.failNext('read', a, 'EACCES');
+    host.failNext('read', b, 'EIO');
+    const findings: Finding[] = [];
+    await readFiles(host, findings, { a: kernelFile(a, parseCount), b: kernelFile(b, parseCount) });
+    assert.deepEqual(
+      findings.map((finding) => finding.mend),
+      ['run as root', 'find out why it cannot be read: cat /sys/b'],
+    );
+  });
 
   for (const errno of ['ENOENT', 'ENOTDIR', 'ENODEV', 'EOPNOTSUPP'] as const) {
     test(`${errno} means that the kernel does not offer it`, async () => {

@@ -167,11 +167,11 @@ const unified = '41 31 0:38 / /sys/fs/cgroup rw,nosuid shared:4 master:1 - cgrou
 
 describe('mountinfo', () => {
   test('good: optional fields, octal escapes, a source without a name', () => {
-    const text = `${rootMount}${unified}50 27 0:99 / /mnt/my\\040group rw - cgroup2  rw\n`;
+    const text = `${rootMount}${unified}50 27 0:99 / /mnt/my\\040group rw - cgroup2  rw,odd option\n`;
     assert.deepEqual(parseMountinfo(text), [
       { mountPoint: '/', type: 'ext4', superOptions: ['rw', 'discard'] },
       { mountPoint: '/sys/fs/cgroup', type: 'cgroup2', superOptions: ['rw', 'nsdelegate'] },
-      { mountPoint: '/mnt/my group', type: 'cgroup2', superOptions: ['rw'] },
+      { mountPoint: '/mnt/my group', type: 'cgroup2', superOptions: ['rw', 'odd option'] },
     ]);
   });
 
@@ -248,6 +248,19 @@ describe('readCgroup', () => {
         findings.map((finding) => finding.message),
         [message],
       );
+    });
+  }
+
+  for (const [systemd, mend] of [
+    [true, /^boot with the parameter systemd\.unified_cgroup_hierarchy=1$/],
+    [false, /^boot with the parameter cgroup_no_v1=all, and mount/],
+  ] as const) {
+    test(`the mend is for a machine ${systemd ? 'with' : 'without'} systemd`, async () => {
+      const findings: Finding[] = [];
+      const host = new MemoryHost({ [mountinfoPath]: rootMount + v1 });
+      if (systemd) host.directories.add('/run/systemd/system');
+      await readCgroup(host, findings);
+      assert.match(findings[0]?.mend ?? '', mend);
     });
   }
 

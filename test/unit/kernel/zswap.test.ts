@@ -110,7 +110,11 @@ describe('readZswapDebugfs', () => {
     const findings: Finding[] = [];
     assert.deepEqual(await readZswapDebugfs(host, findings), { initialised: undefined, counters: undefined });
     assert.deepEqual(findings, [
-      { path: '/sys/kernel/debug', message: 'cannot list: EACCES from openat2', mend: 'run as root' },
+      {
+        path: '/sys/kernel/debug',
+        message: 'cannot list: EACCES from openat2',
+        mend: 'debugfs is for root: run as root',
+      },
     ]);
   });
 
