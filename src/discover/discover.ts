@@ -57,7 +57,6 @@ export async function discover(host: Host): Promise<Inventory> {
   const thp = await readThp(host, findings);
   const cgroup = await readCgroup(host, findings);
   const iaa = await readIaa(host, findings, cpu);
-  const compressors = await readCompressors(host, findings);
   const attributes = await readAttributes(host, findings, zswap, thp, cgroup, iaa);
   addShortcomings(findings, { swap: swap.length, zswap, thp });
   return {
@@ -72,7 +71,6 @@ export async function discover(host: Host): Promise<Inventory> {
     thp,
     cgroup,
     iaa,
-    compressors,
     attributes,
     findings,
   };
@@ -84,7 +82,8 @@ async function readIaa(host: Host, findings: Finding[], cpu: CpuTopology): Promi
   const driverAttributes = await readIaaAttributes(host, findings);
   const statistics = await readIaaStatistics(host, findings, driverAttributes !== undefined);
   const coresPerPackage = await readCoresPerPackage(host, findings, cpu);
-  return { ...idxd, coresPerPackage, driverAttributes, statistics };
+  const algorithms = await readCompressors(host, findings);
+  return { ...idxd, coresPerPackage, driverAttributes, statistics, algorithms };
 }
 
 /** What may be set of IAA, whether this kernel and device offer it or not. */

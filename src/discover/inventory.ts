@@ -232,6 +232,8 @@ export interface IaaState {
   /** Attributes of the iaa_crypto driver, without newline; undefined when it is not loaded. */
   readonly driverAttributes: Readonly<Record<string, string>> | undefined;
   readonly statistics: IaaStatistics;
+  /** The compressors in /proc/crypto, those of other drivers too; undefined when it cannot be read. */
+  readonly algorithms: readonly CryptoAlgorithm[] | undefined;
   /** Those of perf's event sources that are idxd devices, as `iax1`. */
   readonly perfEventSources: readonly string[];
 }
@@ -250,8 +252,6 @@ export interface Inventory {
   readonly cgroup: CgroupState;
   /** undefined without the idxd driver. */
   readonly iaa: IaaState | undefined;
-  /** The compressors in /proc/crypto; undefined when it cannot be read. */
-  readonly compressors: readonly CryptoAlgorithm[] | undefined;
   /**
    * The exact text of every attribute a plan may set, by kernel path: zswap parameters, THP switches, vm
    * sysctls, the cgroup root's cgroup.subtree_control, IAA devices, WQs, engines, groups and the iaa_crypto

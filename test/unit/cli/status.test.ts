@@ -25,6 +25,7 @@ const bare: Inventory = {
   zswap: undefined,
   thp: undefined,
   cgroup: { mount: undefined, controllers: [], subtreeControl: [], systemd: false },
+  iaa: undefined,
   attributes: {},
   findings: [],
 };
