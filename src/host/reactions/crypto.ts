@@ -99,7 +99,7 @@ export function referencesOf(draft: Draft, name: string): number | undefined {
 export function addReferences(draft: Draft, name: string, count: number): void {
   const block = blockOf(draft, name);
   if (block === undefined) return;
-  const refcnt = Number(field(block, 'refcnt')) + count;
+  const refcnt = Math.max(1, Number(field(block, 'refcnt')) + count);
   const text = draft.text(path) ?? '';
   draft.write(path, text.replace(block, block.replace(/^(refcnt\s*: ).*$/m, `$1${refcnt}`)));
   const module = field(block, 'module');
