@@ -80,13 +80,20 @@ function exists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
+/** mkdir -p, mode 0700. Node's own `recursive` never returns below a directory that refuses with ENOENT, as /proc. */
+function makeDirectories(directory: string): void {
+  if (exists(directory)) return;
+  makeDirectories(dirname(directory));
+  mkdirSync(directory, { mode: 0o700 });
+}
+
 /**
  * Creates the directory if need be and makes sure that nobody else can put files into it, by way of any
  * directory above it: what restore writes to the kernel comes from here.
  */
 function prepareDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectories(directory);
   } catch (cause) {
     throw new StateError(`${directory}: cannot be created: ${(cause as NodeJS.ErrnoException).code}`, {
       cause,

@@ -194,7 +194,14 @@ export async function readCgroup(host: Host, findings: Finding[]): Promise<Cgrou
 }
 
 function noUnified(mounts: readonly Mount[] | undefined, systemd: boolean): Finding {
-  if (mounts?.some((mount) => mount.type === 'cgroup')) {
+  if (mounts === undefined) {
+    return {
+      path: mountinfoPath,
+      message: 'the mounts are unknown, so no cgroup v2 was found',
+      mend: 'see that /proc is mounted and that a captured tree holds this file',
+    };
+  }
+  if (mounts.some((mount) => mount.type === 'cgroup')) {
     return {
       path: mountinfoPath,
       message: 'only cgroup v1 is mounted; runs need cgroup v2',

@@ -4,14 +4,24 @@
  * by what is there.
  */
 import type { Finding, ZswapState } from '../discover/inventory.js';
-import { ParseError } from '../errors.js';
+import { HostIoError, ParseError } from '../errors.js';
 import { type CodecName, chomp, codecs } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
-import { addFinding, kernelFile, listDirectory, parseWith, readList } from './attribute.js';
+import {
+  addFinding,
+  addUnreadable,
+  kernelFile,
+  listDirectory,
+  parseWith,
+  readFiles,
+  readList,
+} from './attribute.js';
 import type { Counters } from './flat-keyed.js';
+import { mountinfoPath, parseMountinfo } from './mountinfo.js';
 
 export const zswapParameters = hostPath('/sys/module/zswap/parameters');
+/** Where distributions mount debugfs. */
 export const debugfs = hostPath('/sys/kernel/debug');
 export const zswapDebugfs = hostPath(debugfs, 'zswap');
 
@@ -54,9 +64,20 @@ export interface ZswapDebugfs {
 
 /** Reads the debugfs counters of zswap. debugfs not mounted or closed to this user is one finding. */
 export async function readZswapDebugfs(host: Host, findings: Finding[]): Promise<ZswapDebugfs> {
-  const mounted = await listDirectory(host, findings, debugfs);
-  if (mounted === undefined || mounted.length === 0) {
-    // A closed debugfs has its finding by now; the mount point of one that is not mounted is an empty folder.
+  let names: string[] | undefined;
+  try {
+    names = await host.list(zswapDebugfs);
+  } catch (error) {
+    if (!(error instanceof HostIoError)) throw error;
+    addUnreadable(findings, error);
+    return { initialised: undefined, counters: undefined };
+  }
+  if (names === undefined) {
+    const { mounts } = await readFiles(host, findings, { mounts: kernelFile(mountinfoPath, parseMountinfo) });
+    if (mounts === undefined) return { initialised: undefined, counters: undefined };
+    if (mounts.some(({ type, mountPoint }) => type === 'debugfs' && mountPoint === debugfs)) {
+      return { initialised: false, counters: undefined };
+    }
     addFinding(findings, {
       path: debugfs,
       message: 'debugfs is not mounted: the counters of zswap cannot be read',
@@ -64,8 +85,6 @@ export async function readZswapDebugfs(host: Host, findings: Finding[]): Promise
     });
     return { initialised: undefined, counters: undefined };
   }
-  const names = await listDirectory(host, findings, zswapDebugfs);
-  if (names === undefined) return { initialised: mounted.includes('zswap'), counters: undefined };
   const values = await readList(
     host,
     findings,

@@ -10,7 +10,8 @@ const machine = {
   '/proc/cpuinfo': 'processor\t: 0\nflags\t\t: fpu\n\n',
   '/proc/meminfo': 'MemTotal: 1024 kB\nMemAvailable: 512 kB\n',
   '/proc/swaps': 'Filename Type Size Used Priority\n/dev/vdb partition 1024 0 -2\n',
-  '/proc/self/mountinfo': '29 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n',
+  '/proc/self/mountinfo':
+    '29 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n30 23 0:7 / /sys/kernel/debug rw - debugfs none rw\n',
   '/proc/sys/vm/page-cluster': '0\n',
   '/proc/sys/vm/swappiness': '60\n',
   '/sys/fs/cgroup/cgroup.controllers': 'cpu memory\n',
@@ -71,7 +72,12 @@ for (const [what, prefixes, path, message] of [
     '/sys/kernel/mm/transparent_hugepage',
     'this kernel has no transparent huge pages',
   ],
-  ['a cgroup mount', ['/proc/self/mountinfo'], '/proc/self/mountinfo', 'no cgroup v2 is mounted'],
+  [
+    'its mounts',
+    ['/proc/self/mountinfo'],
+    '/proc/self/mountinfo',
+    'the mounts are unknown, so no cgroup v2 was found',
+  ],
   [
     'the flags of the processor',
     ['/proc/cpuinfo'],
@@ -101,7 +107,6 @@ test('a machine without a swap area says so; one whose areas are unreadable does
 
 test('zswap that is enabled but not set up is told', async () => {
   const host = without('/sys/kernel/debug/zswap');
-  host.directories.add('/sys/kernel/debug/sched');
   const { zswap, findings } = await discover(host);
   assert.equal(zswap?.initialised, false);
   assert.deepEqual(
@@ -112,13 +117,13 @@ test('zswap that is enabled but not set up is told', async () => {
 
 test('as another user than root: debugfs is one finding and all the rest is there', async () => {
   const host = without();
-  host.failNext('list', '/sys/kernel/debug', 'EACCES');
+  host.failNext('list', '/sys/kernel/debug/zswap', 'EACCES');
   const inventory = await discover(host);
   assert.equal(inventory.zswap?.initialised, undefined);
   assert.equal(inventory.zswap?.compressor, 'zstd');
   assert.deepEqual(inventory.findings, [
     {
-      path: '/sys/kernel/debug',
+      path: '/sys/kernel/debug/zswap',
       message: 'cannot list: EACCES from openat2',
       mend: 'debugfs is for root: run as root',
     },

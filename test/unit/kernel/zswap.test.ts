@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Finding } from '../../../src/discover/inventory.js';
+import { mountinfoPath } from '../../../src/kernel/mountinfo.js';
 import {
   parseZswapCounter,
   readZswap,
   readZswapDebugfs,
+  zswapDebugfs,
   zswapParameter,
   zswapParameterCodec,
 } from '../../../src/kernel/zswap.js';
@@ -100,18 +102,20 @@ describe('readZswapDebugfs', () => {
     const ready = await readZswapDebugfs(new MemoryHost(counters), []);
     assert.equal(ready.initialised, true);
     assert.equal(ready.counters?.get('stored_pages'), 2000n);
-    const other = new MemoryHost({ '/sys/kernel/debug/sched/features': 'x\n' });
-    assert.deepEqual(await readZswapDebugfs(other, []), { initialised: false, counters: undefined });
+    const mounted = new MemoryHost({
+      [mountinfoPath]: '36 35 0:11 / /sys/kernel/debug rw - debugfs debugfs rw\n',
+    });
+    assert.deepEqual(await readZswapDebugfs(mounted, []), { initialised: false, counters: undefined });
   });
 
   test('closed to this user: one finding, and not a claim either way', async () => {
     const host = new MemoryHost(counters);
-    host.failNext('list', '/sys/kernel/debug', 'EACCES');
+    host.failNext('list', zswapDebugfs, 'EACCES');
     const findings: Finding[] = [];
     assert.deepEqual(await readZswapDebugfs(host, findings), { initialised: undefined, counters: undefined });
     assert.deepEqual(findings, [
       {
-        path: '/sys/kernel/debug',
+        path: zswapDebugfs,
         message: 'cannot list: EACCES from openat2',
         mend: 'debugfs is for root: run as root',
       },
@@ -119,14 +123,20 @@ describe('readZswapDebugfs', () => {
   });
 
   test('not mounted: one finding that says how to mount it', async () => {
-    const host = new MemoryHost();
-    host.directories.add('/sys/kernel/debug');
+    const host = new MemoryHost({ [mountinfoPath]: '35 33 0:31 / /sys rw - sysfs sysfs rw\n' });
     const findings: Finding[] = [];
     assert.deepEqual(await readZswapDebugfs(host, findings), { initialised: undefined, counters: undefined });
     assert.deepEqual(
       findings.map((finding) => finding.mend),
       ['mount -t debugfs none /sys/kernel/debug'],
     );
+  });
+
+  test('a machine that does not say what is mounted: no claim', async () => {
+    const findings: Finding[] = [];
+    const nothing = { initialised: undefined, counters: undefined };
+    assert.deepEqual(await readZswapDebugfs(new MemoryHost(), findings), nothing);
+    assert.deepEqual(findings, []);
   });
 
   test('a malformed counter is one finding and left out', async () => {
