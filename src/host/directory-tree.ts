@@ -39,6 +39,7 @@ function tooLarge(): NodeJS.ErrnoException {
  */
 export class DirectoryTree implements WritableTree {
   readonly #root: number;
+  readonly #opened = new Map<string, number>();
 
   /** Throws what open(2) says. */
   constructor(directory: string) {
@@ -73,7 +74,13 @@ export class DirectoryTree implements WritableTree {
     else this.#write(update.path, update.text, update.mode);
   }
 
+  endOperation(): void {
+    for (const directory of this.#opened.values()) closeSync(directory);
+    this.#opened.clear();
+  }
+
   close(): void {
+    this.endOperation();
     closeSync(this.#root);
   }
 
@@ -116,6 +123,9 @@ export class DirectoryTree implements WritableTree {
     const kind = this.node(path)?.kind;
     for (const name of kind === 'directory' ? (this.names(path) ?? []) : []) this.#remove(`${path}/${name}`);
     this.#at(path, (entry) => (kind === 'directory' ? rmdirSync(entry) : unlinkSync(entry)));
+    const opened = this.#opened.get(path);
+    if (opened !== undefined) closeSync(opened);
+    this.#opened.delete(path);
   }
 
   #look<T>(path: string, use: (entry: string) => T): T | undefined {
@@ -129,21 +139,21 @@ export class DirectoryTree implements WritableTree {
 
   /** Calls `use` with a path of the entry that starts at the open directory it is in. */
   #at<T>(path: string, use: (entry: string) => T): T {
-    const parts = path.split('/').filter((part) => part !== '');
-    const name = parts.pop() ?? '.';
-    let directory = this.#root;
-    try {
-      for (const part of parts) {
-        const next = openSync(
-          `/proc/self/fd/${directory}/${part}`,
-          O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW,
-        );
-        if (directory !== this.#root) closeSync(directory);
-        directory = next;
-      }
-      return use(`/proc/self/fd/${directory}/${name}`);
-    } finally {
-      if (directory !== this.#root) closeSync(directory);
-    }
+    const slash = path.lastIndexOf('/');
+    return use(`/proc/self/fd/${this.#directory(path.slice(0, slash))}/${path.slice(slash + 1) || '.'}`);
+  }
+
+  /** Descriptor of a directory, which stays open until the operation has ended. */
+  #directory(path: string): number {
+    if (path === '') return this.#root;
+    const known = this.#opened.get(path);
+    if (known !== undefined) return known;
+    const slash = path.lastIndexOf('/');
+    const opened = openSync(
+      `/proc/self/fd/${this.#directory(path.slice(0, slash))}/${path.slice(slash + 1)}`,
+      O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW,
+    );
+    this.#opened.set(path, opened);
+    return opened;
   }
 }

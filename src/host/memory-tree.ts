@@ -40,6 +40,8 @@ export class MemoryTree implements WritableTree {
     }
   }
 
+  endOperation(): void {}
+
   close(): void {}
 
   #remove(path: string): void {

@@ -83,9 +83,13 @@ class ReactingTree implements Tree {
 
   /** What a program did; `undefined` when it cannot be answered for. */
   run(argv: readonly string[]): ExecResult | undefined {
-    const reaction = reactToProgram(this.#tree, argv);
-    this.#apply(reaction?.updates ?? []);
-    return reaction?.result;
+    try {
+      const reaction = reactToProgram(this.#tree, argv);
+      this.#apply(reaction?.updates ?? []);
+      return reaction?.result;
+    } finally {
+      this.#tree.endOperation();
+    }
   }
 
   #apply(updates: readonly TreeUpdate[]): void {
@@ -106,6 +110,8 @@ class ReactingTree implements Tree {
       return answer();
     } catch (error) {
       return failureOf(error);
+    } finally {
+      this.#tree.endOperation();
     }
   }
 }

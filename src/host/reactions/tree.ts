@@ -27,6 +27,8 @@ export type TreeUpdate =
 /** A tree that takes the updates of reactions. */
 export interface WritableTree extends KernelTree {
   apply(update: TreeUpdate): void;
+  /** Lets go of what was kept for the operation under way: by the next one others may have changed the tree. */
+  endOperation(): void;
   close(): void;
 }
 
@@ -82,6 +84,19 @@ export function realPath(tree: KernelTree, path: string, keepLast = false): { pa
   return { path: `/${way.join('/')}` };
 }
 
+/** The node, its content read at most once. */
+function readOnce(node: TreeNode | undefined): TreeNode | undefined {
+  if (node?.kind !== 'file') return node;
+  let content: Buffer | undefined;
+  return {
+    ...node,
+    read() {
+      content ??= node.read();
+      return content;
+    },
+  };
+}
+
 /** A tree with the changes of one reaction, which are seen at once and kept apart from the tree itself. */
 export class Draft implements KernelTree {
   readonly updates: TreeUpdate[] = [];
@@ -96,7 +111,7 @@ export class Draft implements KernelTree {
 
   node(path: string): TreeNode | undefined {
     if (this.#changed.has(path)) return this.#changed.get(path);
-    if (!this.#seen.has(path)) this.#seen.set(path, this.#base.node(path));
+    if (!this.#seen.has(path)) this.#seen.set(path, readOnce(this.#base.node(path)));
     return this.#seen.get(path);
   }
 
