@@ -2,11 +2,13 @@ import { Command, CommanderError } from 'commander';
 import { ExitCode, isLabError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { applyCommand } from './commands/apply.js';
+import { doctorCommand } from './commands/doctor.js';
 import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
 import { restoreCommand } from './commands/restore.js';
 import { runCommand } from './commands/run.js';
 import { statusCommand } from './commands/status.js';
+import { topologyCommand } from './commands/topology.js';
 import { verifyCommand } from './commands/verify.js';
 import { vmCommand } from './commands/vm.js';
 import { printError } from './terminal.js';
@@ -30,6 +32,8 @@ function program(): Command {
     .configureOutput({ writeErr: (text) => printError(text.trimEnd()) })
     .exitOverride();
   const commands = [
+    topologyCommand(),
+    doctorCommand(),
     statusCommand(),
     planCommand(),
     applyCommand(),

@@ -92,6 +92,18 @@ function checkAbsence(iaa: IaaState | undefined, facts: Facts): Diagnosis[] {
       },
     ];
   }
+  if (facts.iaaFunctions === undefined && iaa === undefined) {
+    return [
+      {
+        check: 'devices',
+        severity: 'note',
+        path: pciDevices,
+        message: 'whether there are IAA devices is not known: idxd is not loaded, and no PCI bus is shown',
+        meaning: 'deflate-iaa cannot be used as it is',
+        mend: 'modprobe idxd; for a captured tree, capture /sys/bus/pci/devices too',
+      },
+    ];
+  }
   return [
     {
       check: 'devices',
@@ -216,7 +228,7 @@ function checkEngines(iaa: IaaState): Diagnosis[] {
       path: idxdDeviceAttribute(idle[0]?.name ?? '', 'state'),
       message: `engines in no group: ${idle.map(({ name, grouped, of }) => `${name} uses ${grouped} of ${of}`).join(', ')}`,
       meaning: 'the device works with a part of its engines only',
-      mend: 'configure it with all engines in the group of its WQs: apply does, a bare modprobe of older kernels does not',
+      mend: 'put every engine into the group of the WQs before the device is enabled; the default configuration of older kernels has one only',
     },
   ];
 }
@@ -242,7 +254,7 @@ function checkOwners(iaa: IaaState): Diagnosis[] {
       path: iaaDriverDirectory,
       message: 'no WQ is bound to iaa_crypto',
       meaning: 'there is no deflate-iaa until one is',
-      mend: 'apply an experiment with deflate-iaa, or modprobe iaa_crypto with the devices in their default state',
+      mend: 'modprobe iaa_crypto while the devices have their default configuration, or configure and bind WQs',
     });
   }
   return diagnoses;

@@ -47,7 +47,7 @@ export function checkBatching({ iaa }: Inventory, { symbols }: Facts): Diagnosis
     check,
     severity: 'warning',
     path: kallsymsPath,
-    message: `this kernel does not compress in batches: neither ${enumerate(Object.values(batchSymbols))} nor their driver attributes are there`,
+    message: `this kernel does not compress in batches: it has no ${Object.values(batchSymbols).join(', no ')} and no driver attribute of theirs`,
     meaning: "pages are compressed one by one: the letter's gains from IAA cannot show here",
     mend: 'boot a kernel with "zswap compression batching"; no mainline release known to this program has it',
   };
@@ -147,7 +147,7 @@ const faults: readonly Fault[] = [
     path: dsaDriverFile('crypto', 'bind'),
     message: 'binding a WQ fails (EEXIST) after all WQs of iaa_crypto were unbound',
     meaning: 'mainline keeps deflate-iaa registered until the module is removed',
-    mend: 'rmmod iaa_crypto and modprobe it before WQs are bound again; apply does so',
+    mend: 'rmmod iaa_crypto and modprobe iaa_crypto before WQs are bound again',
     withPatches: false,
   },
 ];
@@ -240,28 +240,47 @@ export function checkSwapAndZswap({ swap, zswap, thp }: Inventory): Diagnosis[] 
   return diagnoses;
 }
 
-/** debugfs and the statistics of iaa_crypto in it; unreadable ones have their finding from discovery. */
-export function checkStatistics({ iaa, zswap }: Inventory): Diagnosis[] {
-  const path = iaa?.statistics.directory ?? `${debugfs}/iaa_crypto`;
-  switch (iaa?.statistics.access) {
-    case 'readable':
-      return [inOrder('statistics', path, 'the statistics of iaa_crypto are readable', 'runs record them')];
-    case 'not-built':
-      return [
-        {
-          check: 'statistics',
-          severity: 'note',
-          path,
-          message: 'this iaa_crypto keeps no statistics',
-          meaning: 'calls, bytes and errors by device and WQ are not recorded',
-          mend: 'boot a kernel built with CONFIG_CRYPTO_DEV_IAA_CRYPTO_STATS=y',
-        },
-      ];
-    default:
-      return zswap?.initialised === undefined || iaa === undefined
-        ? []
-        : [inOrder('debugfs', debugfs, 'debugfs is readable', "zswap's counters are recorded")];
+/** What keeps counters from being recorded: debugfs, and the statistics of iaa_crypto in it. */
+export function checkStatistics({ iaa, zswap, findings }: Inventory): Diagnosis[] {
+  const closed = findings.find(({ path }) => path === debugfs);
+  if (closed !== undefined) {
+    return [
+      {
+        check: 'debugfs',
+        severity: 'warning',
+        ...closed,
+        meaning: "zswap's own counters and the statistics of iaa_crypto cannot be seen",
+      },
+    ];
   }
+  const diagnoses =
+    zswap?.initialised === undefined
+      ? []
+      : [inOrder('debugfs', debugfs, 'debugfs is readable', "zswap's counters are recorded")];
+  const access = iaa?.statistics.access;
+  const directory = iaa?.statistics.directory ?? `${debugfs}/iaa_crypto`;
+  if (access === 'readable') {
+    return [
+      ...diagnoses,
+      inOrder(
+        'statistics',
+        directory,
+        'the statistics of iaa_crypto are readable',
+        'calls, bytes and errors by device and WQ',
+      ),
+    ];
+  }
+  const refused = findings.find(({ path }) => path === directory || path.startsWith(`${directory}/`));
+  if (refused === undefined) return diagnoses;
+  return [
+    ...diagnoses,
+    {
+      check: 'statistics',
+      severity: 'note',
+      ...refused,
+      meaning: 'calls, bytes and errors by device and WQ cannot be seen',
+    },
+  ];
 }
 
 export function checkRelease({ kernel }: Inventory): Diagnosis[] {

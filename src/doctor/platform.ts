@@ -1,8 +1,10 @@
 /** Checks on the processor, the IOMMU, lockdown, cgroups and daemons. */
 import type { Inventory } from '../discover/inventory.js';
+import { hostPath } from '../host/path.js';
 import { identityPaths } from '../kernel/identity.js';
 import { iommuUnits } from '../kernel/iommu.js';
 import { lockdownPath, secureBootPath } from '../kernel/lockdown.js';
+import { cgroupFile } from '../kernel/memcg.js';
 import { mountinfoPath } from '../kernel/mountinfo.js';
 import { procDirectory } from '../kernel/processes.js';
 import { type Diagnosis, enumerate, inOrder } from './diagnosis.js';
@@ -59,6 +61,15 @@ export function checkIommu({ iommu }: Facts): Diagnosis {
   switch (iommu) {
     case 'scalable':
       return inOrder(check, path, 'the IOMMU is in scalable mode', 'dedicated and shared WQs, for users too');
+    case 'unseen':
+      return {
+        check,
+        severity: 'note',
+        path,
+        message: 'the kernel shows no IOMMU',
+        meaning: dedicated,
+        mend: `${scalable}, with VT-d on in the firmware's set-up`,
+      };
     case 'off':
       return {
         check,
@@ -118,34 +129,25 @@ export function checkLockdown({ lockdown }: Facts): Diagnosis[] {
   return diagnoses;
 }
 
-export function checkCgroups({ cgroup }: Inventory): Diagnosis {
+export function checkCgroups({ cgroup, findings }: Inventory): Diagnosis {
   const check = 'cgroup';
-  if (cgroup.mount === undefined) {
+  const path =
+    cgroup.mount === undefined ? mountinfoPath : cgroupFile(hostPath(cgroup.mount), 'cgroup.controllers');
+  if (cgroup.mount === undefined || !cgroup.controllers.includes('memory')) {
+    const found = findings.find((finding) => finding.path === path);
     return {
       check,
       severity: 'problem',
-      path: mountinfoPath,
-      message: 'no cgroup v2 is mounted',
+      path,
+      message: found?.message ?? 'there is no cgroup v2 with the memory controller',
       meaning: 'no workload can be put under memory.high: run and apply refuse',
-      mend: cgroup.systemd
-        ? 'boot with the parameter systemd.unified_cgroup_hierarchy=1'
-        : 'mount -t cgroup2 none /sys/fs/cgroup',
-    };
-  }
-  if (!cgroup.controllers.includes('memory')) {
-    return {
-      check,
-      severity: 'problem',
-      path: cgroup.mount,
-      message: 'cgroup v2 has no memory controller',
-      meaning: 'no workload can be put under memory.high: run and apply refuse',
-      mend: 'boot without cgroup_disable=memory, and without memory in cgroup v1',
+      mend: found?.mend ?? 'boot without cgroup_disable=memory, and without memory in cgroup v1',
     };
   }
   const owner = cgroup.systemd
     ? 'managed by systemd: workloads run in a scope that it delegates'
     : 'managed by nobody: workloads run in groups made directly below the root';
-  return inOrder(check, cgroup.mount, 'cgroup v2 with the memory controller', owner);
+  return inOrder(check, path, 'cgroup v2 with the memory controller', owner);
 }
 
 /** Daemons that change what an experiment sets, or end what it runs; the kernel cuts names after 15 bytes. */
@@ -158,6 +160,18 @@ const daemons: Readonly<Record<string, 'tuner' | 'killer'>> = {
 };
 
 export function checkDaemons({ processes }: Facts): Diagnosis[] {
+  if (processes.size === 0) {
+    return [
+      {
+        check: 'daemons',
+        severity: 'note',
+        path: procDirectory,
+        message: 'which processes run is not known',
+        meaning: 'daemons that change settings or end programs during a run cannot be told',
+        mend: undefined,
+      },
+    ];
+  }
   const running = (kind: 'tuner' | 'killer'): string[] =>
     Object.keys(daemons).filter((name) => daemons[name] === kind && processes.has(name));
   const diagnoses: Diagnosis[] = [];

@@ -83,6 +83,7 @@ const mayImport: Readonly<
     types: ['host', 'discover/inventory'],
   },
   discover: { values: ['errors', 'kernel', 'host/codecs', 'host/path'], types: ['host'] },
+  doctor: { values: ['errors', 'host', 'kernel', 'discover', 'experiment', 'plan'] },
   plan: {
     values: ['errors', 'experiment', 'kernel', 'host/codecs', 'host/path'],
     types: ['host', 'discover/inventory'],
@@ -125,6 +126,8 @@ const mayImport: Readonly<
       'native',
       'host',
       'discover',
+      'doctor',
+      'kernel',
       'plan',
       'apply',
       'collect',

@@ -1,12 +1,13 @@
 import { Command } from 'commander';
 import type { Inventory, SwapArea, ThpState, ZswapState } from '../../discover/inventory.js';
+import { iaaItems } from '../iaa-items.js';
 import { type CommonOptions, openCommandHost, optionsOf } from '../options.js';
 import { print, printableLine, toJson } from '../terminal.js';
 
 /** `status`: what is here and how it does; reads only and needs no root. */
 export function statusCommand(): Command {
   return new Command('status')
-    .description('show the kernel, swap, zswap, huge pages and cgroups of this machine')
+    .description('show the kernel, swap, zswap, huge pages, IAA and cgroups of this machine')
     .action(async (_options: object, command: Command) => {
       const options = optionsOf<CommonOptions>(command);
       const { discover } = await import('../../discover/discover.js');
@@ -51,6 +52,7 @@ export function renderStatus(inventory: Inventory): string {
     ...swapRows(swap),
     ...zswapRows(zswap),
     ...thpRows(thp),
+    ...iaaItems(inventory).flatMap(([label, items]) => row(label, items)),
   ];
   if (cgroup.mount === undefined) {
     lines.push(...row('cgroup', ['no cgroup v2 found']));
