@@ -356,9 +356,10 @@ void serial_thread_keeps_the_order() {
     ++count;
   });
   check_equal(shown(thread.start()), "ok");
-  for (int i = 0; i < 100; ++i)
+  for (int i = 0; i < 100; ++i) {
     thread.post(
         std::make_unique<Numbered>(Numbered{.number = i, .gate = nullptr, .began = nullptr}));
+  }
   while (count < 100) std::this_thread::yield();
   thread.stop();
   thread.stop();

@@ -8,7 +8,7 @@ import { helperPath, native } from '../native/load.js';
 import type { NativeLock } from '../native/surface.js';
 import { Channel, GuestGoneError, type ProgramEnd, type ProgramRequest } from './channel.js';
 import { command } from './command.js';
-import { cacheFolder, ownFolder } from './folders.js';
+import { cacheFolder, ownFolder, withFileErrors } from './folders.js';
 import { guestInitramfs } from './initramfs.js';
 import { ensureKernel, type GuestKernel } from './kernel-package.js';
 import { canThread, channelCount, type GuestInit, parseVersion, qemuArguments } from './qemu.js';
@@ -285,7 +285,11 @@ async function swapDisk(sizeBytes: number): Promise<FileHandle> {
 }
 
 /** Boots a guest; resolves when its agent answers. Throws VmError with the console's last lines when it does not. */
-export async function startGuest(options: GuestOptions): Promise<Guest> {
+export function startGuest(options: GuestOptions): Promise<Guest> {
+  return withFileErrors(() => start(options));
+}
+
+async function start(options: GuestOptions): Promise<Guest> {
   const { folder } = options;
   const at = paths(folder);
   if (!isAbsolute(folder)) throw new UsageError(`not an absolute path: ${folder}`);

@@ -137,6 +137,7 @@ const mayImport: Readonly<
       'vm',
       'commander',
     ],
+    types: ['kernel'],
   },
 };
 

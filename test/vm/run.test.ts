@@ -87,7 +87,7 @@ guestTest(
 );
 
 guestTest('after SIGKILL at changes all along a run, restore puts every attribute back', async (guest) => {
-  const lines = (await output(guest, process.execPath, join(programs, 'torture.js'), tiny, '--every', '6'))
+  const lines = (await output(guest, process.execPath, join(programs, 'torture.js'), tiny, '--every', '13'))
     .trim()
     .split('\n');
   const counts = JSON.parse(lines.pop() ?? '');
@@ -102,9 +102,9 @@ guestTest('SIGINT at any moment of a run: exit 130, every attribute as before', 
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-  assert.equal(outcomes.length, 3);
+  assert.equal(outcomes.filter((outcome) => !outcome.late).length, 3, text);
   for (const outcome of outcomes) {
-    assert.equal(outcome.code, 130, JSON.stringify(outcome));
+    assert.equal(outcome.code, outcome.late ? 0 : 130, JSON.stringify(outcome));
     assert.equal(outcome.equal, true, JSON.stringify(outcome));
     assert.equal(outcome.pending, false, JSON.stringify(outcome));
   }

@@ -27,21 +27,24 @@ interface End {
   readonly stderr: string;
 }
 
+/** Runs the program; interrupts it so long after its first line, when it has begun. */
 async function runProgram(stateDirectory: string, interruptAfterMs?: number): Promise<End> {
-  const begin = performance.now();
-  const child = spawn(process.execPath, [program, 'run', '--yes', '--state', stateDirectory, file], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const argv = [program, 'run', '--yes', '--state', stateDirectory, file];
+  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'pipe'] });
   let stderr = '';
+  let begin = performance.now();
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    if (stderr === '') {
+      begin = performance.now();
+      if (interruptAfterMs !== undefined) void delay(interruptAfterMs).then(() => child.kill('SIGINT'));
+    }
     stderr += text;
   });
-  if (interruptAfterMs !== undefined) void delay(interruptAfterMs).then(() => child.kill('SIGINT'));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code, signal) =>
-      resolve({ code, signal, stderr, durationMs: performance.now() - begin }),
-    );
+    child.once('close', (code, signal) => {
+      resolve({ code, signal, stderr, durationMs: performance.now() - begin });
+    });
   });
 }
 
@@ -53,22 +56,24 @@ const whole = await runProgram(stateDirectory);
 if (whole.code !== 0) throw new Error(`the undisturbed run failed: ${whole.stderr}`);
 const before = await attributes();
 const state = { value: Number(seed) };
-for (let index = 0; index < Number(count); index++) {
-  // From when the program has begun to listen to shortly before it ends.
-  const afterMs = Math.round(whole.durationMs * (0.3 + 0.6 * random(state)));
-  const end = await runProgram(stateDirectory, afterMs);
+for (let interrupted = 0, tried = 0; interrupted < Number(count) && tried < 3 * Number(count); tried++) {
+  const afterMs = Math.round(whole.durationMs * random(state));
+  const { code, signal, stderr } = await runProgram(stateDirectory, afterMs);
   const equal = (await attributes()) === before;
   const pending = existsSync(Journal.pathIn(stateDirectory));
-  const stage = /: (configuring|running|done)\n(?!.*: (configuring|running|done)\n)/s.exec(end.stderr)?.[1];
+  // A run that was quicker than the first one had ended before the signal.
+  const late = code === 0;
+  if (!late) interrupted++;
   console.log(
     JSON.stringify({
       afterMs,
-      stage,
-      code: end.code,
-      signal: end.signal,
+      late,
+      code,
+      signal,
       equal,
       pending,
-      stderr: end.stderr.split('\n').at(-2),
+      lines: stderr.split('\n').length,
+      last: stderr.split('\n').at(-2),
     }),
   );
 }
