@@ -2,6 +2,7 @@
 import { mappingOf } from '../discover/iaa-mapping.js';
 import type { Inventory } from '../discover/inventory.js';
 import { kallsymsPath } from '../host/kernel-symbols.js';
+import { debugfs } from '../kernel/debugfs.js';
 import { iaaDriverDirectory } from '../kernel/iaa-crypto.js';
 import { groupCpus } from '../kernel/iaa-mapping.js';
 import { identityPaths } from '../kernel/identity.js';
@@ -9,7 +10,7 @@ import { dsaDriverFile } from '../kernel/idxd-device.js';
 import { isWithin, parseRelease, type VersionRange } from '../kernel/release.js';
 import { swapsPath } from '../kernel/swap.js';
 import { thpDirectory } from '../kernel/thp.js';
-import { debugfs, zswapParameters } from '../kernel/zswap.js';
+import { zswapParameters } from '../kernel/zswap.js';
 import { type Diagnosis, enumerate, inOrder } from './diagnosis.js';
 import { batchSymbols, type Facts } from './facts.js';
 

@@ -3,7 +3,7 @@
  * debugfs statistics (iaa_crypto_stats.c). Which attributes exist differs by patch level, so they go by what is there.
  */
 import type { Finding, IaaStatistics, IaaStatisticsAccess } from '../discover/inventory.js';
-import { ParseError } from '../errors.js';
+import { HostIoError, ParseError } from '../errors.js';
 import { type CodecName, chomp, codecs } from '../host/codecs.js';
 import type { Host, ReadOutcome } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
@@ -16,9 +16,9 @@ import {
   parseWith,
   readList,
 } from './attribute.js';
+import { debugfs, isDebugfsMounted } from './debugfs.js';
 import type { Counters } from './flat-keyed.js';
 import { dsaDriverFile, dsaDrivers } from './idxd-device.js';
-import { debugfs } from './zswap.js';
 
 /** The driver's name on the dsa bus, which driver_name of its WQs must begin with. */
 export const iaaDriver = 'crypto';
@@ -163,19 +163,33 @@ export async function readIaaStatistics(
   loaded: boolean,
 ): Promise<IaaStatistics> {
   if (!loaded) return without('not-loaded');
-  const mounted = await listDirectory(host, findings, debugfs);
-  if (mounted === undefined || mounted.length === 0) return without('no-debugfs');
-  const name = directoryNames.find((each) => mounted.includes(each));
-  if (name === undefined) {
-    addFinding(findings, {
-      path: hostPath(debugfs, 'iaa_crypto'),
-      message: 'this iaa_crypto keeps no statistics',
-      mend: 'boot a kernel built with CONFIG_CRYPTO_DEV_IAA_CRYPTO_STATS=y, or go without',
-    });
-    return without('not-built');
+  for (const name of directoryNames) {
+    const directory = hostPath(debugfs, name);
+    let names: string[] | undefined;
+    try {
+      names = await host.list(directory);
+    } catch (error) {
+      if (!(error instanceof HostIoError)) throw error;
+      addUnreadable(findings, error);
+      return without('unreadable');
+    }
+    if (names !== undefined) return readFrom(host, findings, directory, names);
   }
-  const directory = hostPath(debugfs, name);
-  const names = (await listDirectory(host, findings, directory)) ?? [];
+  if ((await isDebugfsMounted(host, findings)) !== true) return without('no-debugfs');
+  addFinding(findings, {
+    path: hostPath(debugfs, 'iaa_crypto'),
+    message: 'this iaa_crypto keeps no statistics',
+    mend: 'boot a kernel built with CONFIG_CRYPTO_DEV_IAA_CRYPTO_STATS=y, or go without',
+  });
+  return without('not-built');
+}
+
+async function readFrom(
+  host: Host,
+  findings: Finding[],
+  directory: HostPath,
+  names: readonly string[],
+): Promise<IaaStatistics> {
   const files = names
     .filter((each) => each === 'global_stats' || each === 'wq_stats' || counterFile.test(each))
     .map((each) => hostPath(directory, each));

@@ -66,7 +66,12 @@ export function iaaMachine(options: IaaMachineOptions = {}): MemoryHost {
     const last = first + coresPerPackage - 1;
     set(`/sys/devices/system/node/node${node}/cpulist`, `${first}-${last},${first + cores}-${last + cores}`);
   }
-  set('/sys/kernel/debug/sleep_time', '0');
+  host.files.set(
+    '/proc/self/mountinfo',
+    `23 27 0:7 / /sys/kernel/debug rw,nosuid - debugfs debugfs rw
+24 27 0:22 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw
+`,
+  );
   host.directories.add(devicesDirectory);
   for (const name of dsaDevices) set(`${devicesDirectory}/${name}/state`, 'disabled');
   for (const [index, name] of devices.entries()) {

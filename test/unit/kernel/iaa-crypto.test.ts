@@ -194,7 +194,16 @@ describe('readIaaStatistics', () => {
     assert.equal((await readIaaStatistics(host, lockedDown, true)).access, 'locked-down');
     assert.match(lockedDown[0]?.message ?? '', /lockdown/);
 
-    assert.equal((await readIaaStatistics(new MemoryHost(), [], true)).access, 'no-debugfs');
+    const notMounted: Finding[] = [];
+    const bare = new MemoryHost({ '/proc/self/mountinfo': '' });
+    assert.equal((await readIaaStatistics(bare, notMounted, true)).access, 'no-debugfs');
+    assert.equal(notMounted[0]?.mend, 'mount -t debugfs none /sys/kernel/debug');
+
+    const closed: Finding[] = [];
+    const other = iaaMachine();
+    other.failNext('list', '/sys/kernel/debug/iaa_crypto', 'EACCES');
+    assert.equal((await readIaaStatistics(other, closed, true)).access, 'unreadable');
+    assert.equal(closed.length, 1);
     assert.equal((await readIaaStatistics(iaaMachine(), [], false)).access, 'not-loaded');
   });
 
