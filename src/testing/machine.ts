@@ -50,6 +50,8 @@ export interface MachineOptions {
   readonly systemd?: boolean;
   /** What else was done since boot: each must succeed. */
   readonly changes?: readonly MachineChange[];
+  /** Files with other texts than a kernel of its own accord would give them, as `clients`; by their real paths. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** A write to a kernel file, or a helper program that was run. */
@@ -138,6 +140,7 @@ export function buildMachine(options: MachineOptions = {}): TreeEntry[] {
     iaaCrypto: 'loaded',
     systemd: false,
     changes: [],
+    files: {},
     ...options,
     memoryKiB,
     kernel,
@@ -150,6 +153,11 @@ export function buildMachine(options: MachineOptions = {}): TreeEntry[] {
   addMemory(build, machine);
   addCgroup(build, machine);
   addAccelerators(build, machine);
+  for (const each of machine.changes) change(build.tree, each);
+  for (const [path, text] of Object.entries(machine.files)) {
+    const node = build.tree.node(path);
+    build.file(path, text, node?.kind === 'file' ? node.mode : 0o444);
+  }
   return entriesOf(build.tree);
 }
 
@@ -333,7 +341,6 @@ function addAccelerators(build: Builder, machine: Settled): void {
   }
   for (const name of iax) change(build.tree, { write: '/sys/bus/dsa/drivers/idxd/bind', text: `${name}\n` });
   if (machine.iaaCrypto === 'loaded') change(build.tree, { exec: ['modprobe', 'iaa_crypto'] });
-  for (const each of machine.changes) change(build.tree, each);
 }
 
 function addDevice(

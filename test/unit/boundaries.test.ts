@@ -114,7 +114,7 @@ const mayImport: Readonly<
       'zod',
     ],
   },
-  testing: { values: ['errors'] },
+  testing: { values: ['errors', 'host'] },
   vm: { values: ['errors', 'native', 'execa'] },
   index: {
     values: ['errors', 'host', 'discover', 'plan', 'apply', 'collect', 'study', 'report', 'experiment'],
