@@ -72,6 +72,7 @@ export function checkDevices(inventory: Inventory, facts: Facts): Diagnosis[] {
     ...checkPlaces(iaa, inventory),
     ...checkNumbers(iaa),
     ...iaa.devices.flatMap((device) => checkHealth(device)),
+    ...checkCommands(iaa),
     ...checkEngines(iaa),
     ...checkOwners(iaa),
   ];
@@ -198,18 +199,32 @@ function checkHealth(device: IdxdDevice): Diagnosis[] {
       mend: 'see dmesg for its code; it is cleared when the device is bound anew',
     });
   }
-  if (device.commandStatus !== undefined && device.commandStatus.code !== 0) {
-    const { code, text } = device.commandStatus;
-    diagnoses.push({
-      check: 'devices.cmd_status',
-      severity: 'warning',
-      path: idxdDeviceAttribute(device.name, 'cmd_status'),
-      message: `the last command of ${device.name} failed: ${text} (0x${code.toString(16)})`,
-      meaning: 'the device or one of its WQs could not be enabled or disabled',
-      mend: 'mend its configuration; any write to this file clears it',
-    });
-  }
   return diagnoses;
+}
+
+/** cmd_status stays until the next failure: it tells of the past once the device's WQs work. */
+function checkCommands(iaa: IaaState): Diagnosis[] {
+  const failed = iaa.devices.filter(({ commandStatus }) => (commandStatus?.code ?? 0) !== 0);
+  const works = ({ name, state }: IdxdDevice): boolean =>
+    state === 'enabled' && iaa.wqs.some((wq) => wq.device === name && wq.driver !== undefined);
+  return [true, false].flatMap((working): Diagnosis[] => {
+    const devices = failed.filter((device) => works(device) === working);
+    const codes = [...new Set(devices.map(({ commandStatus }) => commandStatus?.code ?? 0))];
+    return codes.map((code) => {
+      const same = devices.filter(({ commandStatus }) => commandStatus?.code === code);
+      const text = same[0]?.commandStatus?.text ?? '';
+      return {
+        check: 'devices.cmd_status',
+        severity: working ? 'note' : 'warning',
+        path: idxdDeviceAttribute(same[0]?.name ?? '', 'cmd_status'),
+        message: `a command failed: ${text} (0x${code.toString(16)}; ${same.map(({ name }) => name).join(' ')})`,
+        meaning: working
+          ? 'a device or WQ could not be enabled or disabled once; its WQs work since'
+          : 'the device or one of its WQs could not be enabled or disabled',
+        mend: working ? undefined : 'mend its configuration; any write to this file clears it',
+      };
+    });
+  });
 }
 
 /** Older kernels put one of eight engines into the group of their default configuration. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { renderDiagnoses } from '../../../src/cli/commands/doctor.js';
+import { renderDiagnoses } from '../../../src/cli/doctor.js';
 import type { Diagnosis, Severity } from '../../../src/doctor/diagnosis.js';
 import { examine } from '../../../src/doctor/doctor.js';
 import { devicesDirectory, type IaaMachineOptions, iaaMachine } from '../../support/iaa-machine.js';
@@ -191,6 +191,15 @@ const changes: readonly {
     },
     expected: ['problem devices.state', 'warning devices.errors', 'warning devices.cmd_status'],
     says: /iax3 is halted/,
+  },
+  {
+    name: 'a command that failed before the WQs were enabled, on two devices',
+    change: (host) => {
+      host.files.set(`${devicesDirectory}/iax3/cmd_status`, '0x80200000\n');
+      host.files.set(`${devicesDirectory}/iax5/cmd_status`, '0x80200000\n');
+    },
+    expected: ['note devices.cmd_status'],
+    says: /0x80200000; iax3 iax5/,
   },
   {
     name: 'engines in no group',
