@@ -310,7 +310,13 @@ function addMemory(build: Builder, { memoryKiB, swapKiB }: Settled): void {
 function addCgroup(build: Builder, { systemd }: Settled): void {
   build.file(
     '/proc/self/mountinfo',
-    '22 27 0:21 / /proc rw - proc proc rw\n23 27 0:22 / /sys rw - sysfs sysfs rw\n29 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n',
+    [
+      '22 27 0:21 / /proc rw - proc proc rw',
+      '23 27 0:22 / /sys rw - sysfs sysfs rw',
+      '28 23 0:7 / /sys/kernel/debug rw - debugfs debugfs rw',
+      '29 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw',
+      '',
+    ].join('\n'),
   );
   build.file('/sys/fs/cgroup/cgroup.controllers', 'cpuset cpu io memory pids\n');
   build.file('/sys/fs/cgroup/cgroup.procs', '1\n', 0o644);

@@ -86,6 +86,8 @@ const machines: Readonly<Record<string, Machine>> = {
       files: {
         '/sys/devices/pci0000:6f/0000:6f:02.0/iax3/clients': '2\n',
         '/sys/devices/pci0000:6f/0000:6f:02.0/iax3/wq3.0/clients': '2\n',
+        '/proc/swaps':
+          'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/nvme0n1p2                          partition\t536870912\t8192\t\t-2\n',
         '/sys/kernel/debug/zswap/stored_pages': '2048\n',
         '/sys/kernel/debug/zswap/pool_total_size': '3276800\n',
       },
