@@ -117,7 +117,18 @@ const mayImport: Readonly<
   testing: { values: ['errors', 'host'] },
   vm: { values: ['errors', 'native', 'execa'] },
   index: {
-    values: ['errors', 'host', 'discover', 'plan', 'apply', 'collect', 'study', 'report', 'experiment'],
+    values: [
+      'errors',
+      'host',
+      'discover',
+      'doctor',
+      'plan',
+      'apply',
+      'collect',
+      'study',
+      'report',
+      'experiment',
+    ],
   },
   cli: {
     values: [
@@ -195,7 +206,8 @@ test('nobody but host and vm knows node:os, and host only its constants', () => 
   const users = [...sources].filter(([, { imports }]) => imports.some(({ target }) => target === 'node:os'));
   for (const [file, { text }] of users) {
     assert.ok(['host', 'vm', 'cli'].includes(roomOf(file)), file);
-    if (roomOf(file) === 'host') assert.match(text, /^import \{ constants \} from 'node:os';$/m, file);
+    if (roomOf(file) === 'host')
+      assert.match(text, /^import (?:type )?\{ constants \} from 'node:os';$/m, file);
   }
 });
 
