@@ -9,5 +9,6 @@ export {
   unpackTree,
   writeTree,
 } from './archive.js';
+export { type Capture, type CaptureOptions, captureMachine } from './capture.js';
 export { buildMachine, type MachineChange, type MachineKernel, type MachineOptions } from './machine.js';
 export { mockHost } from './mock.js';

@@ -187,10 +187,17 @@ function addKernel(build: Builder, { release, kernel, variant, scalableMode, sys
   const symbols = kernel === 'v9' ? ['crypto_acomp_batch_compress', 'zswap_store_pages'] : [];
   build.file(
     '/proc/kallsyms',
-    ['zswap_store', ...symbols].map((name) => `0000000000000000 t ${name}\n`).join(''),
+    ['zswap_store', ...symbols]
+      .sort()
+      .map((name) => `0000000000000000 t ${name}\n`)
+      .join(''),
   );
   build.file('/dev/kmsg', `6,0,0,-;Linux version ${release}\n`, 0o644);
   build.file('/sys/kernel/debug/sleep_time', '0\n');
+  build.file('/sys/kernel/security/lockdown', '[none] integrity confidentiality\n', 0o644);
+  build.file('/sys/devices/virtual/iommu/dmar0/uevent', '', 0o200);
+  build.link('/sys/class/iommu/dmar0', '/sys/devices/virtual/iommu/dmar0');
+  build.tree.apply({ kind: 'directory', path: '/sys/bus/pci/devices' });
   build.files(
     '/proc/sys/vm',
     {
@@ -379,6 +386,7 @@ function addDevice(
   });
   build.file(`${directory}/cmd_status`, '0\n', 0o644);
   build.link(`/sys/bus/dsa/devices/${device.name}`, directory);
+  build.link(`/sys/bus/pci/devices/${pci.slice(pci.lastIndexOf('/') + 1)}`, pci);
   // Work queues of DSA devices would fill the archive, and nothing looks at them.
   if (type === 'dsa') return;
   for (let index = 0; index < limits.wqs; index++) addWq(build, directory, `${id}.${index}`, index === 0);

@@ -58,7 +58,8 @@ function setUp(draft: Draft, variant: KernelVariant): boolean {
   addReferences(draft, compressor, onlineCpus(draft));
   const zpool = draft.value(parameter('zpool'));
   log(draft, 6, `zswap: loaded using pool ${compressor}${zpool === '' ? '' : `/${zpool}`}`);
-  if (draft.list(debugfs).length > 0) {
+  const mounted = / \/sys\/kernel\/debug \S+ .*- debugfs /m.test(draft.text('/proc/self/mountinfo') ?? '');
+  if (mounted && draft.has(debugfs)) {
     draft.makeDirectory(zswapDebugfs);
     for (const name of variant.zswapCounters) draft.write(`${zswapDebugfs}/${name}`, '0\n', 0o444);
   }
