@@ -34,7 +34,7 @@ export function renderDiagnoses(diagnoses: readonly Diagnosis[]): string {
 const shownEntries = 10;
 
 /** Who uses what, for people. */
-export function renderSharedUse({ swap, cgroups, zswap, iaa, hugePages }: SharedUse): string {
+export function renderSharedUse({ swap, cgroups, zswap, iaa, hugePages, findings }: SharedUse): string {
   const lines = [
     'who uses what now',
     ...listed(
@@ -79,6 +79,12 @@ export function renderSharedUse({ swap, cgroups, zswap, iaa, hugePages }: Shared
         ({ pid, name, hugetlbBytes }) => `${pid} ${name}  ${mebibytes(hugetlbBytes)} of the pools`,
       ),
     ]),
+    ...(findings.length === 0
+      ? []
+      : listed(
+          'not known',
+          findings.map(({ path, message }) => `${path}: ${message}`),
+        )),
   ];
   return lines.map(printableLine).join('\n');
 }

@@ -18,14 +18,16 @@ export interface Mapping {
 }
 
 /**
- * The mapping for the WQs that are bound to the driver now. The driver made its tables at the last bind or unbind;
- * CPUs that went offline or came back since then are not seen here.
+ * The mapping for the WQs that are bound to the driver now, or as it would be with `bound` instead; `undefined`
+ * without idxd. The driver made its tables at the last bind or unbind; CPUs that went offline or came back since
+ * then are not seen here.
  */
-export function mappingOf(inventory: Inventory): Mapping | undefined {
+export function mappingOf(inventory: Inventory, bound?: readonly MappedDevice[]): Mapping | undefined {
   const { iaa, cpu, kernel } = inventory;
   if (iaa === undefined) return undefined;
   const { variant, source } = chooseVariant(kernel.release, Object.keys(iaa.driverAttributes ?? {}));
-  const { devices, orderKnown } = boundDevices(iaa);
+  const { devices, orderKnown } =
+    bound === undefined ? boundDevices(iaa) : { devices: bound, orderKnown: true };
   const none = { variant, source, devices, orderKnown, cpus: [] };
   if (variant === undefined) return none;
   const packages = [...new Set(Object.values(cpu.packageOf))].sort((a, b) => a - b);

@@ -54,10 +54,16 @@ export function checkBatching({ iaa }: Inventory, { symbols }: Facts): Diagnosis
   };
 }
 
-/** Which devices the kernel's mapping leaves idle or overloads. */
+/** Which devices the kernel's mapping leaves idle or overloads; while none is bound, what it would do with all. */
 export function checkMapping(inventory: Inventory): Diagnosis[] {
-  const mapping = mappingOf(inventory);
+  const now = mappingOf(inventory);
+  const hypothetical = now?.devices.length === 0;
+  const all = (inventory.iaa?.devices ?? []).map(({ name }) => ({ name, wqs: [name] }));
+  // What kind of driver it is shows only once it is loaded.
+  if (hypothetical && inventory.iaa?.driverAttributes === undefined) return [];
+  const mapping = hypothetical ? mappingOf(inventory, all) : now;
   if (mapping === undefined || mapping.devices.length === 0) return [];
+  const condition = hypothetical ? 'with all devices in use ' : '';
   const check = 'kernel.mapping';
   const path = iaaDriverDirectory;
   if (mapping.variant === undefined) {
@@ -92,7 +98,7 @@ export function checkMapping(inventory: Inventory): Diagnosis[] {
         check,
         severity: 'warning',
         path,
-        message: `no CPU compresses with ${enumerate(idle)} (${mapping.source})`,
+        message: `${condition}no CPU compresses with ${enumerate(idle)} (${mapping.source})`,
         meaning: 'these devices are idle and the others have more to do',
         mend,
       },
@@ -104,14 +110,19 @@ export function checkMapping(inventory: Inventory): Diagnosis[] {
         check,
         severity: 'warning',
         path,
-        message: `devices have from ${least} to ${most} CPUs (${mapping.source})`,
+        message: `${condition}devices have from ${least} to ${most} CPUs (${mapping.source})`,
         meaning: 'some devices have far more to do than others',
         mend,
       },
     ];
   }
   return [
-    inOrder(check, path, `every device has CPUs (${mapping.source})`, 'the work is spread over all devices'),
+    inOrder(
+      check,
+      path,
+      `${condition}every device has CPUs (${mapping.source})`,
+      'the work is spread over all devices',
+    ),
   ];
 }
 

@@ -39,14 +39,13 @@ export interface SharedUse {
     /** Those with pages from the pools. */
     readonly processes: readonly ProcessMemory[];
   };
+  /** What could not be read of all this. */
+  readonly findings: readonly Finding[];
 }
 
 /** Reads who uses what; only cheap files, so shared memory in swap is in the areas but with no process. */
-export async function readSharedUse(
-  host: Host,
-  inventory: Inventory,
-  findings: Finding[],
-): Promise<SharedUse> {
+export async function readSharedUse(host: Host, inventory: Inventory): Promise<SharedUse> {
+  const findings: Finding[] = [];
   const { zswap, iaa, cgroup } = inventory;
   const processes = await readProcessMemory(host);
   const { meminfo } = await readFiles(host, findings, { meminfo: kernelFile(meminfoPath, parseMeminfo) });
@@ -77,5 +76,6 @@ export async function readSharedUse(
       pools: (await readHugetlb(host, findings)).filter(({ pages }) => pages !== undefined && pages > 0),
       processes: processes.filter(({ hugetlbBytes }) => hugetlbBytes > 0),
     },
+    findings,
   };
 }

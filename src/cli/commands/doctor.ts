@@ -31,7 +31,7 @@ export function doctorCommand(): Command {
       const host = await openCommandHost(options, false);
       try {
         const { inventory, diagnoses } = await examine(host);
-        const shared = options.shared === true ? await readSharedUse(host, inventory, []) : undefined;
+        const shared = options.shared === true ? await readSharedUse(host, inventory) : undefined;
         const cells = experiment && forecast(inventory, experiment);
         if (options.json === true) {
           const { source } = inventory;

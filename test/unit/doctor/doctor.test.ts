@@ -275,6 +275,12 @@ const changes: readonly {
     says: /no CPU compresses with iax5 and iax7/,
   },
   {
+    name: 'the faulty mapping before any WQ is bound',
+    options: { release: '7.0.9', wqs: 0 },
+    expected: ['warning kernel.mapping', 'note devices.wqs'],
+    says: /^with all devices in use no CPU compresses with iax5 and iax7/,
+  },
+  {
     name: 'the repaired 6.18',
     options: { release: '6.18.33' },
     expected: [],

@@ -40,7 +40,7 @@ function busyMachine(): MemoryHost {
 
 test('who uses what', async () => {
   const host = busyMachine();
-  const shared = await readSharedUse(host, await discover(host), []);
+  const shared = await readSharedUse(host, await discover(host));
   assert.deepEqual(shared.swap.processes, [
     { pid: 40, name: 'database', swapBytes: 2_097_152, hugetlbBytes: 8_388_608 },
   ]);
@@ -79,15 +79,25 @@ test('who uses what', async () => {
 
 test('nobody uses anything', async () => {
   const host = new MemoryHost({ '/proc/sys/kernel/osrelease': '7.3.4\n' });
-  const text = renderSharedUse(await readSharedUse(host, await discover(host), []));
+  const text = renderSharedUse(await readSharedUse(host, await discover(host)));
   assert.match(text, /swap areas: none\n {2}processes in swap or zswap: none\n {2}cgroups: none\n/);
   assert.match(text, /IAA: none/);
+});
+
+test('what could not be read is said', async () => {
+  const host = busyMachine();
+  host.files.set('/sys/block/zram0/disksize', 'big\n');
+  const shared = await readSharedUse(host, await discover(host));
+  assert.match(
+    renderSharedUse(shared),
+    / {2}not known:\n {4}\/sys\/block\/zram0\/disksize: expected a count/,
+  );
 });
 
 test('long lists are cut, with their number', async () => {
   const host = busyMachine();
   for (let pid = 100; pid < 130; pid++) host.files.set(`/proc/${pid}/status`, 'Name:\tmany\nVmSwap:\t4 kB\n');
-  const shared = await readSharedUse(host, await discover(host), []);
+  const shared = await readSharedUse(host, await discover(host));
   assert.equal(shared.swap.processes.length, 31);
   assert.match(renderSharedUse(shared), /^ {4}and 21 more$/m);
 });
