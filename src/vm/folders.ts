@@ -1,6 +1,6 @@
-import { lstat, mkdir, mkdtemp } from 'node:fs/promises';
+import { lstat, mkdir } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { isLabError, TrustError, UsageError, VmError } from '../errors.js';
 
 const uid = (): number => process.geteuid?.() ?? 0;
@@ -38,12 +38,6 @@ export async function ownFolder(folder: string): Promise<void> {
   if (wrong !== undefined) {
     throw new TrustError(`${folder} ${wrong}`, { hint: 'remove it, or name another folder' });
   }
-}
-
-/** A new empty folder beside `folder`, for a guest that lives as long as one command. */
-export async function temporaryFolder(folder: string): Promise<string> {
-  await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
-  return mkdtemp(`${folder}-`);
 }
 
 /** Does the work; a failed file operation in it, as a full disk, becomes a VmError with its path. */

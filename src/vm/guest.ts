@@ -1,7 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
-import { basename, isAbsolute, join } from 'node:path';
+import {
+  type FileHandle,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  rmdir,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RequirementError, UsageError, VmError } from '../errors.js';
 import { helperPath, native } from '../native/load.js';
@@ -333,6 +344,31 @@ async function removeFolder(folder: string): Promise<void> {
   await rmdir(folder).catch(() => undefined);
 }
 
+/**
+ * A new folder beside `folder` for a guest that lives as long as one command. Those that earlier guests left
+ * because they died or were killed are removed after a day: the errors that named their logs are old then.
+ */
+export function temporaryFolder(folder: string): Promise<string> {
+  return withFileErrors(async () => {
+    const parent = dirname(folder);
+    await mkdir(parent, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(parent)) {
+      const path = join(parent, name);
+      if (!name.startsWith(`${basename(folder)}-`) || !(await isStale(path))) continue;
+      await removeFolder(path);
+    }
+    return mkdtemp(`${folder}-`);
+  });
+}
+
+async function isStale(folder: string): Promise<boolean> {
+  const { lock } = paths(folder);
+  const started = await lstat(lock).catch(() => undefined);
+  if (started === undefined || started.uid !== process.geteuid?.()) return false;
+  if (Date.now() - started.mtimeMs < 24 * 3600_000) return false;
+  return (await findGuest(folder)) === undefined;
+}
+
 /** Makes the runtime folder; throws UsageError for one that holds other things, which starting would mix with. */
 async function makeFolder(folder: string): Promise<void> {
   await ownFolder(folder);
@@ -412,7 +448,11 @@ async function boot(options: GuestOptions, kernel: Awaited<ReturnType<typeof ens
   } catch (cause) {
     ended.abort();
     child.kill('SIGKILL');
-    if (options.signal?.aborted) throw options.signal.reason;
+    if (options.signal?.aborted) {
+      await hasEnded(state, 3_000);
+      await removeFolder(folder);
+      throw options.signal.reason;
+    }
     if (cause instanceof RequirementError) throw cause;
     const what = limit.aborted
       ? `the guest did not boot within ${options.bootLimitMs / 1000} s`

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { VmError } from '../../../src/errors.js';
-import { ownFolder, temporaryFolder, withFileErrors } from '../../../src/vm/folders.js';
+import { ownFolder, withFileErrors } from '../../../src/vm/folders.js';
 
 const base = mkdtempSync(join(tmpdir(), 'iaa-zswap-folders-'));
 after(() => rmSync(base, { recursive: true }));
@@ -65,10 +65,4 @@ test('a failed file operation is one error with its path', async () => {
     withFileErrors(() => Promise.reject(own)),
     own,
   );
-});
-
-test('temporary folders are new ones', async () => {
-  const [one, two] = await Promise.all([temporaryFolder(join(base, 't')), temporaryFolder(join(base, 't'))]);
-  assert.notEqual(one, two);
-  assert.equal(statSync(one).mode & 0o777, 0o700);
 });
