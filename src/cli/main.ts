@@ -23,7 +23,11 @@ function program(): Command {
   const root = new Command('iaa-zswap')
     .description('Configure, measure and restore Intel IAA and zswap.')
     .version(packageVersion())
-    .option('--host <host>', 'live, root:DIR (a captured tree) or root:TRACE (a trace)', 'live')
+    .option(
+      '--host <host>',
+      'live, root:DIR (a captured tree), root:TRACE (a trace) or mock:DIR (a tree that reacts as the kernel does)',
+      'live',
+    )
     .option('--json', 'print JSON')
     .option('--trace <file>', 'write every operation on the host to a file (NDJSON)')
     .option('--redact', 'leave out of the trace what tells the machine or a person')

@@ -46,6 +46,8 @@ export interface MachineOptions {
   readonly scalableMode?: boolean;
   /** After boot: iaa_crypto loaded and bound to each device's default WQ (default), or not loaded yet. */
   readonly iaaCrypto?: 'loaded' | 'absent';
+  /** A policy of intel_pstate for each CPU, ten files each; default: none, as without frequency scaling. */
+  readonly cpufreq?: boolean;
   /** systemd owns the cgroup tree. Default: nobody does. */
   readonly systemd?: boolean;
   /** What else was done since boot: each must succeed. */
@@ -138,6 +140,7 @@ export function buildMachine(options: MachineOptions = {}): TreeEntry[] {
     deviceNodes: 'known',
     scalableMode: true,
     iaaCrypto: 'loaded',
+    cpufreq: false,
     systemd: false,
     changes: [],
     files: {},
@@ -251,6 +254,9 @@ function addCpus(build: Builder, machine: Settled): void {
       physical_package_id: `${Math.floor(core / coresPerPackage)}\n`,
     });
   }
+  for (const cpu of machine.cpufreq ? online : []) addPolicy(build, cpu);
+  if (machine.cpufreq)
+    build.files(`${cpuDirectory}/intel_pstate`, { no_turbo: '0\n', status: 'active\n' }, 0o644);
   const nodes = Array.from({ length: packages * nodesPerPackage }, (_, node) => node);
   build.file('/sys/devices/system/node/online', listOf(nodes));
   for (const node of nodes) {
@@ -268,6 +274,29 @@ function addCpus(build: Builder, machine: Settled): void {
       '',
       '',
     ].join('\n'),
+  );
+}
+
+function addPolicy(build: Builder, cpu: number): void {
+  const policy = `/sys/devices/system/cpu/cpufreq/policy${cpu}`;
+  build.files(policy, {
+    affected_cpus: `${cpu}\n`,
+    cpuinfo_max_freq: '3800000\n',
+    cpuinfo_min_freq: '800000\n',
+    energy_performance_available_preferences:
+      'default performance balance_performance balance_power power \n',
+    scaling_available_governors: 'performance powersave\n',
+    scaling_driver: 'intel_pstate\n',
+  });
+  build.files(
+    policy,
+    {
+      energy_performance_preference: 'balance_performance\n',
+      scaling_governor: 'powersave\n',
+      scaling_max_freq: '3800000\n',
+      scaling_min_freq: '800000\n',
+    },
+    0o644,
   );
 }
 

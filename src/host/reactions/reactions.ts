@@ -6,6 +6,7 @@
  */
 import type { ExecResult } from '../host.js';
 import { cgroupStore, isCgroup, makeCgroup, removeCgroup } from './cgroup.js';
+import { cpufreqStore } from './cpufreq.js';
 import { driverDirectory, driverStore, wqDrivers } from './iaa-crypto.js';
 import { busDrivers, idxdStore, writeToDriver } from './idxd.js';
 import { runProgram } from './programs.js';
@@ -43,7 +44,11 @@ function storeOf(draft: Draft, path: string): Store | undefined {
   if (parentOf(path) === driverDirectory) return driverStore(draft, name, variantOf(draft));
   if (parentOf(path) === parametersDirectory) return zswapStore(draft, name, variantOf(draft));
   return (
-    thpStore(draft, path) ?? sysctlStore(draft, path) ?? cgroupStore(draft, path) ?? idxdStore(draft, path)
+    thpStore(draft, path) ??
+    sysctlStore(draft, path) ??
+    cpufreqStore(draft, path) ??
+    cgroupStore(draft, path) ??
+    idxdStore(draft, path)
   );
 }
 
