@@ -35,7 +35,7 @@ function tooLarge(): NodeJS.ErrnoException {
 /**
  * A directory as a tree. Nothing outside it is ever touched, whatever others do to it meanwhile: each part of a
  * path is opened from the descriptor of the part before, and links are not followed. The native root would do the
- * same but creates no files, on purpose (docs/decisions/mock-trees.md).
+ * same but creates no files, on purpose (docs/decisions/0006-mocks.md).
  */
 export class DirectoryTree implements WritableTree {
   readonly #root: number;
