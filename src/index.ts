@@ -10,7 +10,10 @@ export {
   readRecord,
 } from './collect/record.js';
 export { discover } from './discover/discover.js';
+export { type Mapping, mappingOf } from './discover/iaa-mapping.js';
 export type { Finding, Inventory, Source } from './discover/inventory.js';
+export type { Diagnosis, Severity } from './doctor/diagnosis.js';
+export { type Examination, examine } from './doctor/doctor.js';
 export * from './errors.js';
 export { applyPlan } from './experiment/apply-plan.js';
 export { type Cell, cellsOf } from './experiment/cells.js';

@@ -2,11 +2,13 @@ import { Command, CommanderError } from 'commander';
 import { ExitCode, isLabError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { applyCommand } from './commands/apply.js';
+import { doctorCommand } from './commands/doctor.js';
 import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
 import { restoreCommand } from './commands/restore.js';
 import { runCommand } from './commands/run.js';
 import { statusCommand } from './commands/status.js';
+import { topologyCommand } from './commands/topology.js';
 import { verifyCommand } from './commands/verify.js';
 import { vmCommand } from './commands/vm.js';
 import { printError } from './terminal.js';
@@ -21,7 +23,11 @@ function program(): Command {
   const root = new Command('iaa-zswap')
     .description('Configure, measure and restore Intel IAA and zswap.')
     .version(packageVersion())
-    .option('--host <host>', 'live, root:DIR (a captured tree) or root:TRACE (a trace)', 'live')
+    .option(
+      '--host <host>',
+      'live, root:DIR (a captured tree), root:TRACE (a trace) or mock:DIR (a tree that reacts as the kernel does)',
+      'live',
+    )
     .option('--json', 'print JSON')
     .option('--trace <file>', 'write every operation on the host to a file (NDJSON)')
     .option('--redact', 'leave out of the trace what tells the machine or a person')
@@ -31,6 +37,8 @@ function program(): Command {
     .configureOutput({ writeErr: (text) => printError(text.trimEnd()) })
     .exitOverride();
   const commands = [
+    topologyCommand(),
+    doctorCommand(),
     statusCommand(),
     planCommand(),
     applyCommand(),

@@ -11,6 +11,7 @@ import { UsageError } from '../errors.js';
 import type { Host } from '../host/host.js';
 import { hostPath } from '../host/path.js';
 import type { Counters } from '../kernel/flat-keyed.js';
+import { iaaItems } from './iaa-items.js';
 import { printableLine } from './terminal.js';
 
 /** The inventory, what the machine has done since boot, and a cgroup when asked for one. */
@@ -69,6 +70,7 @@ export function renderStatus(status: Status): string {
     ...swapRows(swap),
     ...zswapRows(zswap),
     ...thpRows(thp),
+    ...iaaItems(status).flatMap(([label, items]) => row(label, items)),
     ...counterRows(counters),
   ];
   if (cgroup.mount === undefined) {

@@ -3,15 +3,38 @@ import { type CodecName, codecs } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
 import { addFinding, kernelFile, parseWith, readList } from '../kernel/attribute.js';
+import {
+  iaaAttribute,
+  iaaDriverSettings,
+  readIaaAttributes,
+  readIaaStatistics,
+} from '../kernel/iaa-crypto.js';
 import { readIdentity } from '../kernel/identity.js';
+import { readIdxd } from '../kernel/idxd.js';
+import { idxdDeviceAttribute, idxdDeviceSettings } from '../kernel/idxd-device.js';
+import {
+  idxdChildAttribute,
+  idxdEngineSettings,
+  idxdGroupSettings,
+  idxdWqSettings,
+} from '../kernel/idxd-wq.js';
 import { cgroupFile, parseControllers, readCgroup } from '../kernel/memcg.js';
 import { readMemory } from '../kernel/meminfo.js';
+import { readCompressors } from '../kernel/proc-crypto.js';
 import { readSwaps, swapsPath } from '../kernel/swap.js';
 import { vmSysctl, vmSysctls } from '../kernel/sysctl.js';
 import { readThp, thpDirectory, thpSizeEnabled, thpSwitch, thpSwitches } from '../kernel/thp.js';
-import { readTopology } from '../kernel/topology.js';
+import { readCoresPerPackage, readTopology } from '../kernel/topology.js';
 import { readZswap, zswapParameter, zswapParameterCodec, zswapParameters } from '../kernel/zswap.js';
-import type { CgroupState, Finding, Inventory, ThpState, ZswapState } from './inventory.js';
+import type {
+  CgroupState,
+  CpuTopology,
+  Finding,
+  IaaState,
+  Inventory,
+  ThpState,
+  ZswapState,
+} from './inventory.js';
 
 /**
  * Finds out what a host is and has; reads only, and needs no root. Throws UsageError when the host is no
@@ -33,7 +56,8 @@ export async function discover(host: Host): Promise<Inventory> {
   const zswap = await readZswap(host, findings);
   const thp = await readThp(host, findings);
   const cgroup = await readCgroup(host, findings);
-  const attributes = await readAttributes(host, findings, zswap, thp, cgroup);
+  const iaa = await readIaa(host, findings, cpu);
+  const attributes = await readAttributes(host, findings, zswap, thp, cgroup, iaa);
   addShortcomings(findings, { swap: swap.length, zswap, thp });
   return {
     schemaVersion: 1,
@@ -46,9 +70,47 @@ export async function discover(host: Host): Promise<Inventory> {
     zswap,
     thp,
     cgroup,
+    iaa,
     attributes,
     findings,
   };
+}
+
+async function readIaa(host: Host, findings: Finding[], cpu: CpuTopology): Promise<IaaState | undefined> {
+  const idxd = await readIdxd(host, findings, cpu);
+  if (idxd === undefined) return undefined;
+  const driverAttributes = await readIaaAttributes(host, findings);
+  const statistics = await readIaaStatistics(host, findings, driverAttributes !== undefined);
+  const coresPerPackage = await readCoresPerPackage(host, findings, cpu);
+  const algorithms = await readCompressors(host, findings);
+  return { ...idxd, coresPerPackage, driverAttributes, statistics, algorithms };
+}
+
+/** What may be set of IAA, whether this kernel and device offer it or not. */
+function iaaSettings(iaa: IaaState): [HostPath, CodecName][] {
+  const children = [
+    ...iaa.wqs.map((wq) => ({ ...wq, settings: idxdWqSettings })),
+    ...iaa.engines.map((engine) => ({ ...engine, settings: idxdEngineSettings })),
+    ...iaa.groups.map((group) => ({ ...group, settings: idxdGroupSettings })),
+  ];
+  return [
+    ...iaa.devices.flatMap((device) =>
+      Object.entries(idxdDeviceSettings).map(([name, codec]): [HostPath, CodecName] => [
+        idxdDeviceAttribute(device.name, name),
+        codec,
+      ]),
+    ),
+    ...children.flatMap((child) =>
+      Object.entries(child.settings).map(([name, codec]): [HostPath, CodecName] => [
+        idxdChildAttribute(child.device, child.name, name),
+        codec,
+      ]),
+    ),
+    ...Object.keys(iaa.driverAttributes ?? {}).map((name): [HostPath, CodecName] => [
+      iaaAttribute(name),
+      iaaDriverSettings[name] ?? 'text',
+    ]),
+  ];
 }
 
 /** The exact texts of all that a plan may set and that reads as its codec says. */
@@ -58,6 +120,7 @@ async function readAttributes(
   zswap: ZswapState | undefined,
   thp: ThpState | undefined,
   cgroup: CgroupState,
+  iaa: IaaState | undefined,
 ): Promise<Record<string, string>> {
   const settable: [HostPath, CodecName][] = [
     ...Object.keys(zswap?.parameters ?? {}).map((name): [HostPath, CodecName] => [
@@ -70,6 +133,7 @@ async function readAttributes(
     ]),
     ...(thp?.sizes ?? []).map((size): [HostPath, CodecName] => [thpSizeEnabled(size.name), 'choice']),
     ...Object.entries(vmSysctls).map(([name, codec]): [HostPath, CodecName] => [vmSysctl(name), codec]),
+    ...(iaa === undefined ? [] : iaaSettings(iaa)),
   ];
   const files = settable.map(([path, name]) => {
     const parse = parseWith<string | bigint | boolean>(codecs[name]);

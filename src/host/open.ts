@@ -3,13 +3,16 @@ import { resolve } from 'node:path';
 import { UsageError } from '../errors.js';
 import { native } from '../native/load.js';
 import { CapturedHost } from './captured.js';
+import { DirectoryTree } from './directory-tree.js';
 import type { Host } from './host.js';
 import { openLive } from './live.js';
+import { MockHost } from './mock.js';
+import { readOnly } from './read-only.js';
 import { readTrace } from './traced-root.js';
 import { tracing } from './tracing.js';
 
 export interface OpenOptions {
-  /** To change the machine. Only `live` can be writable: a captured host then still answers EROFS. */
+  /** To change the machine. `live` and `mock:` can be writable; a captured host then still answers EROFS. */
   readonly writable: boolean;
   /** File to be made for the NDJSON of every operation. */
   readonly trace?: string;
@@ -18,8 +21,8 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a host by its word: `live`, `root:DIR` (a captured tree) or `root:FILE` (a trace). Throws UsageError for
- * anything else and for a root that cannot be opened.
+ * Opens a host by its word: `live`, `root:DIR` (a captured tree), `root:FILE` (a trace) or `mock:DIR` (a tree that
+ * reacts as the kernel does). Throws UsageError for anything else and for a root that cannot be opened.
  */
 export async function openHost(spec: string, options: OpenOptions): Promise<Host> {
   const host = await openUntraced(spec, options.writable);
@@ -39,8 +42,12 @@ async function openUntraced(spec: string, writable: boolean): Promise<Host> {
   if (spec.startsWith('root:') && spec.length > 'root:'.length) {
     return openCaptured(spec, spec.slice('root:'.length));
   }
+  if (spec.startsWith('mock:') && spec.length > 'mock:'.length) {
+    const host = openMock(spec, spec.slice('mock:'.length));
+    return writable ? host : readOnly(host);
+  }
   throw new UsageError(`no such host: ${JSON.stringify(spec)}`, {
-    hint: 'a host is live (this machine), root:DIR (a captured tree) or root:FILE (a trace)',
+    hint: 'a host is live (this machine), root:DIR (a captured tree), root:FILE (a trace) or mock:DIR (a tree that reacts as the kernel does)',
   });
 }
 
@@ -61,6 +68,15 @@ async function openCaptured(spec: string, path: string): Promise<Host> {
   const tree = native().openHostRoot(root, false);
   if ('errno' in tree) throw unusableRoot(spec, root, `${tree.code} from ${tree.syscall}`);
   return new CapturedHost(spec, root, tree);
+}
+
+function openMock(spec: string, path: string): Host {
+  const root = resolve(path);
+  try {
+    return new MockHost(spec, root, new DirectoryTree(root));
+  } catch (error) {
+    throw unusableRoot(spec, root, (error as NodeJS.ErrnoException).code ?? String(error), error);
+  }
 }
 
 function unusableRoot(spec: string, root: string, why: string, cause?: unknown): UsageError {

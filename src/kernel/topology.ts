@@ -34,6 +34,17 @@ export function parseCpuList(text: string, path: string): number[] {
   return cpus;
 }
 
+/** A list of ascending CPUs as the kernel writes it: `0-3,8`. */
+export function formatCpuList(cpus: readonly number[]): string {
+  const ranges: [number, number][] = [];
+  for (const cpu of cpus) {
+    const range = ranges.at(-1);
+    if (range?.[1] === cpu - 1) range[1] = cpu;
+    else ranges.push([cpu, cpu]);
+  }
+  return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
+}
+
 /** Reads the CPUs, and of each online one the package and node where the kernel says them. */
 export async function readTopology(host: Host, findings: Finding[]): Promise<CpuTopology> {
   const { possible, online } = await readFiles(host, findings, {
@@ -41,23 +52,7 @@ export async function readTopology(host: Host, findings: Finding[]): Promise<Cpu
     online: kernelFile(hostPath(cpuDirectory, 'online'), parseCpuList),
   });
   const cpus = online ?? [];
-  const packages = await readList(
-    host,
-    findings,
-    cpus.map((cpu) =>
-      kernelFile(
-        hostPath(cpuDirectory, `cpu${cpu}`, 'topology/physical_package_id'),
-        parseWith(codecs.decimal),
-      ),
-    ),
-  );
-  const packageOf: Record<number, number> = {};
-  for (const [index, cpu] of cpus.entries()) {
-    const id = packages[index];
-    // -1: the kernel does not know the package.
-    if (id !== undefined && id >= 0n) packageOf[cpu] = Number(id);
-  }
-
+  const packageOf = await readIds(host, findings, cpus, 'physical_package_id');
   const names = (await listDirectory(host, findings, nodeDirectory)) ?? [];
   const nodes = names.flatMap((name) => (/^node\d{1,5}$/.test(name) ? [Number(name.slice(4))] : []));
   const lists = await readList(
@@ -73,4 +68,47 @@ export async function readTopology(host: Host, findings: Finding[]): Promise<Cpu
     }
   }
   return { possible: possible ?? [], online: cpus, packageOf, nodeOf };
+}
+
+/** One number of each CPU's topology, by CPU; -1, by which the kernel says that it does not know, is left out. */
+async function readIds(
+  host: Host,
+  findings: Finding[],
+  cpus: readonly number[],
+  name: string,
+): Promise<Record<number, number>> {
+  const ids = await readList(
+    host,
+    findings,
+    cpus.map((cpu) =>
+      kernelFile(hostPath(cpuDirectory, `cpu${cpu}`, 'topology', name), parseWith(codecs.decimal)),
+    ),
+  );
+  const idOf: Record<number, number> = {};
+  for (const [index, cpu] of cpus.entries()) {
+    const id = ids[index];
+    if (id !== undefined && id >= 0n) idOf[cpu] = Number(id);
+  }
+  return idOf;
+}
+
+/**
+ * Physical cores of the package that has the most, counted by the online CPUs; `undefined` when the kernel does not
+ * say which CPUs share a core.
+ */
+export async function readCoresPerPackage(
+  host: Host,
+  findings: Finding[],
+  cpu: CpuTopology,
+): Promise<number | undefined> {
+  const coreOf = await readIds(host, findings, cpu.online, 'core_id');
+  // core_id is unique only within its package.
+  const cores = new Map<number, Set<number>>();
+  for (const number of cpu.online) {
+    const core = coreOf[number];
+    const at = cpu.packageOf[number];
+    if (core === undefined || at === undefined) return undefined;
+    cores.set(at, (cores.get(at) ?? new Set()).add(core));
+  }
+  return cores.size === 0 ? undefined : Math.max(...[...cores.values()].map(({ size }) => size));
 }

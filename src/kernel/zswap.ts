@@ -8,21 +8,11 @@ import { HostIoError, ParseError } from '../errors.js';
 import { type CodecName, chomp, codecs } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
-import {
-  addFinding,
-  addUnreadable,
-  kernelFile,
-  listDirectory,
-  parseWith,
-  readFiles,
-  readList,
-} from './attribute.js';
+import { addUnreadable, kernelFile, listDirectory, parseWith, readList } from './attribute.js';
+import { debugfs, isDebugfsMounted } from './debugfs.js';
 import type { Counters } from './flat-keyed.js';
-import { mountinfoPath, parseMountinfo } from './mountinfo.js';
 
 export const zswapParameters = hostPath('/sys/module/zswap/parameters');
-/** Where distributions mount debugfs. */
-export const debugfs = hostPath('/sys/kernel/debug');
 export const zswapDebugfs = hostPath(debugfs, 'zswap');
 
 /** Path of a parameter, as `compressor`. */
@@ -73,17 +63,9 @@ export async function readZswapDebugfs(host: Host, findings: Finding[]): Promise
     return { initialised: undefined, counters: undefined };
   }
   if (names === undefined) {
-    const { mounts } = await readFiles(host, findings, { mounts: kernelFile(mountinfoPath, parseMountinfo) });
-    if (mounts === undefined) return { initialised: undefined, counters: undefined };
-    if (mounts.some(({ type, mountPoint }) => type === 'debugfs' && mountPoint === debugfs)) {
-      return { initialised: false, counters: undefined };
-    }
-    addFinding(findings, {
-      path: debugfs,
-      message: 'debugfs is not mounted: the counters of zswap cannot be read',
-      mend: `mount -t debugfs none ${debugfs}`,
-    });
-    return { initialised: undefined, counters: undefined };
+    // Without debugfs there is no telling whether zswap has made its directory.
+    const mounted = await isDebugfsMounted(host, findings);
+    return { initialised: mounted === true ? false : undefined, counters: undefined };
   }
   const values = await readList(
     host,

@@ -210,10 +210,11 @@ export function packTree(
 
 /** Makes the tree of an archive in an empty directory. Throws ParseError before anything is made. */
 export function unpackTree(text: string, directory: string, name = 'archive'): void {
-  unpackEntries(parseArchive(text, name), directory);
+  writeTree(parseArchive(text, name), directory);
 }
 
-function unpackEntries(entries: readonly TreeEntry[], directory: string): void {
+/** Makes the tree of these entries in an empty directory. */
+export function writeTree(entries: readonly TreeEntry[], directory: string): void {
   if (readdirSync(directory).length > 0) throw new UsageError(`${directory}: not an empty directory`);
   const made = new Set<string>();
   const makeDirectory = (path: string): void => {
@@ -262,7 +263,7 @@ export function hostTree(
   const root = mkdtempSync(join(process.env['TMPDIR'] ?? '/tmp', 'iaa-zswap-host-'));
   const dispose = () => rmSync(root, { recursive: true, force: true });
   try {
-    unpackEntries(parseArchive(formatArchive(entries)), root);
+    writeTree(parseArchive(formatArchive(entries)), root);
   } catch (error) {
     dispose();
     throw error;

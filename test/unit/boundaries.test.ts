@@ -83,6 +83,7 @@ const mayImport: Readonly<
     types: ['host', 'discover/inventory'],
   },
   discover: { values: ['errors', 'kernel', 'host/codecs', 'host/path'], types: ['host'] },
+  doctor: { values: ['errors', 'host', 'kernel', 'discover', 'experiment', 'plan'] },
   plan: {
     values: ['errors', 'experiment', 'kernel', 'host/codecs', 'host/path'],
     types: ['host', 'discover/inventory'],
@@ -113,10 +114,21 @@ const mayImport: Readonly<
       'zod',
     ],
   },
-  testing: { values: ['errors'] },
+  testing: { values: ['errors', 'host'] },
   vm: { values: ['errors', 'native', 'execa'] },
   index: {
-    values: ['errors', 'host', 'discover', 'plan', 'apply', 'collect', 'study', 'report', 'experiment'],
+    values: [
+      'errors',
+      'host',
+      'discover',
+      'doctor',
+      'plan',
+      'apply',
+      'collect',
+      'study',
+      'report',
+      'experiment',
+    ],
   },
   cli: {
     values: [
@@ -125,6 +137,8 @@ const mayImport: Readonly<
       'native',
       'host',
       'discover',
+      'doctor',
+      'kernel',
       'plan',
       'apply',
       'collect',
@@ -192,7 +206,8 @@ test('nobody but host and vm knows node:os, and host only its constants', () => 
   const users = [...sources].filter(([, { imports }]) => imports.some(({ target }) => target === 'node:os'));
   for (const [file, { text }] of users) {
     assert.ok(['host', 'vm', 'cli'].includes(roomOf(file)), file);
-    if (roomOf(file) === 'host') assert.match(text, /^import \{ constants \} from 'node:os';$/m, file);
+    if (roomOf(file) === 'host')
+      assert.match(text, /^import (?:type )?\{ constants \} from 'node:os';$/m, file);
   }
 });
 

@@ -8,7 +8,7 @@ interface StatusOptions {
 /** `status`: what is here and how it does; reads only and needs no root. */
 export function statusCommand(): Command {
   return new Command('status')
-    .description('show the kernel, swap, zswap, huge pages and cgroups of this machine')
+    .description('show the kernel, swap, zswap, huge pages, IAA and cgroups of this machine')
     .option('--cgroup <directory>', 'show this cgroup too, as /sys/fs/cgroup/user.slice')
     .action(async (_options: StatusOptions, command: Command) => {
       const options = optionsOf<StatusOptions>(command);

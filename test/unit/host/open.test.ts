@@ -77,11 +77,11 @@ test('a relative root is taken from the working directory', async () => {
 });
 
 test('words that are no host are a UsageError that names those that are', async () => {
-  for (const spec of ['', 'Live', 'root', 'root:', '/proc', 'mock:x', 'live:x']) {
+  for (const spec of ['', 'Live', 'root', 'root:', '/proc', 'mock:', 'live:x']) {
     await assert.rejects(openHost(spec, reading), {
       code: 'ERR_USAGE',
       message: `no such host: ${JSON.stringify(spec)}`,
-      hint: 'a host is live (this machine), root:DIR (a captured tree) or root:FILE (a trace)',
+      hint: 'a host is live (this machine), root:DIR (a captured tree), root:FILE (a trace) or mock:DIR (a tree that reacts as the kernel does)',
     });
   }
 });

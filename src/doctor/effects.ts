@@ -1,0 +1,84 @@
+/** What the cells of an experiment would do to those who share the machine, and what they need that is missing. */
+import type { Inventory } from '../discover/inventory.js';
+import { PlanError, type PlanIssue } from '../errors.js';
+import { type Cell, cellsOf } from '../experiment/cells.js';
+import type { Experiment } from '../experiment/schema.js';
+import { dsaDevices, dsaDrivers } from '../kernel/idxd-device.js';
+import { thpDirectory } from '../kernel/thp.js';
+import { zswapParameters } from '../kernel/zswap.js';
+import { plan } from '../plan/plan.js';
+import type { Step } from '../plan/steps.js';
+
+/** One machine-wide change. */
+export interface Effect {
+  readonly path: string;
+  /** Its text now; undefined for what is not set but made. */
+  readonly from: string | undefined;
+  readonly to: string;
+  /** Who feels it. */
+  readonly felt: string;
+}
+
+export interface CellForecast {
+  readonly cell: Cell;
+  readonly effects: readonly Effect[];
+  /** Why it cannot be run here; then there are no effects. */
+  readonly missing: readonly PlanIssue[];
+}
+
+const feltBy: readonly (readonly [string, string])[] = [
+  [zswapParameters, 'all that is swapped from now on; what is in zswap stays with its compressor'],
+  [thpDirectory, 'all memory that programs map and fault in from now on'],
+  ['/proc/sys/vm', 'reclaim and swap of every process'],
+  [dsaDevices, 'whoever uses this device'],
+  [dsaDrivers, 'whoever uses IAA through the kernel: zswap, zram and other users of deflate-iaa'],
+  ['/sys/fs/cgroup', 'nobody else: it lets child groups have limits'],
+];
+
+/** Forecasts every cell. */
+export function forecast(inventory: Inventory, experiment: Experiment): CellForecast[] {
+  return cellsOf(experiment).map((cell) => {
+    const missing = missingFor(inventory, cell);
+    try {
+      const { steps } = plan(inventory, experiment, cell);
+      if (missing.length > 0) return { cell, effects: [], missing };
+      return { cell, effects: steps.flatMap((step) => effectOf(step)), missing: [] };
+    } catch (error) {
+      if (!(error instanceof PlanError)) throw error;
+      return { cell, effects: [], missing: [...missing, ...error.issues] };
+    }
+  });
+}
+
+/** What a cell's compressor needs that no attribute shows: before its driver is set up there is no deflate-iaa. */
+function missingFor(inventory: Inventory, { compressor }: Cell): PlanIssue[] {
+  const devices = inventory.iaa?.devices ?? [];
+  if (compressor.startsWith('deflate-iaa') && devices.length === 0) {
+    return [
+      {
+        path: dsaDevices,
+        message: `${compressor} needs an IAA device, and there is none`,
+        mend: 'use a machine with IAA (doctor says what is in the way here), or leave the compressor out',
+      },
+    ];
+  }
+  if (compressor === 'deflate-iaa-dynamic' && devices.every(({ iaaCap }) => iaaCap === undefined)) {
+    return [
+      {
+        path: dsaDevices,
+        message: 'deflate-iaa-dynamic needs devices with iaa_cap, and none has it',
+        mend: 'use Granite Rapids or newer, or leave the compressor out',
+      },
+    ];
+  }
+  return [];
+}
+
+function effectOf(step: Step): Effect[] {
+  if (step.affects !== 'machine' || !('path' in step)) return [];
+  const felt = feltBy.find(([prefix]) => step.path.startsWith(prefix))?.[1] ?? 'every process';
+  const from = step.kind === 'attribute' ? step.was?.trimEnd() : undefined;
+  const to =
+    step.kind === 'attribute' ? step.value : step.kind === 'controller' ? `+${step.controller}` : 'made';
+  return [{ path: step.path, from, to, felt }];
+}
