@@ -329,6 +329,10 @@ async function start(given: GuestOptions): Promise<Guest> {
     await writeFile(at.initramfs, await guestInitramfs(kernel, helperPath('guest_init')), { mode: 0o600 });
     options.progress(`booting ${kernel.kernel.release}`);
     return await boot(options, kernel);
+  } catch (error) {
+    // Without a guest.json QEMU was not started, and there are no logs to keep.
+    if (!existsSync(at.state)) await removeFolder(folder);
+    throw error;
   } finally {
     lock.release();
   }

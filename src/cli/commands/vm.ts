@@ -1,3 +1,4 @@
+import { rmdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { InterruptedError, type StopSignal, VmError } from '../../errors.js';
@@ -236,7 +237,13 @@ async function inGuest(
       return await work(running, control);
     }
     const folder = await temporaryFolder(await folderOf(options));
-    const guest = await startGuest({ ...(await guestOptions(options, true, control.signal)), folder });
+    const guest = await startGuest({ ...(await guestOptions(options, true, control.signal)), folder }).catch(
+      async (error: unknown) => {
+        // What holds a guest's logs stays: it is not empty.
+        await rmdir(folder).catch(() => undefined);
+        throw error;
+      },
+    );
     try {
       return await work(guest, control);
     } finally {
