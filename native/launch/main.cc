@@ -239,7 +239,7 @@ int run(int argc, char** argv) {
   if (argc < 4 || std::string_view(argv[2]) != "--" || argv[1][0] != '/' || argv[3][0] != '/' ||
       fcntl(kReportFd, F_GETFL) < 0) {
     static_cast<void>(std::fputs(
-        "usage: launch CGROUP_DIR -- PROGRAM ARGS... 3>REPORT\n"
+        "usage: launch CGROUP_DIR -- PROGRAM ARGS... 3>REPORT, or launch --hold\n"
         "CGROUP_DIR and PROGRAM are absolute paths. This is a part of iaa-zswap, started by it.\n",
         stderr));
     return kExitUsage;
