@@ -17,16 +17,17 @@ export function applyCommand(): Command {
     .option('--yes', 'do not ask')
     .action(async (file: string, _options: ApplyOptions, command: Command) => {
       const options = optionsOf<ApplyOptions>(command);
-      const { planCell } = await import('../plan-cell.js');
+      const { planCell, readCell } = await import('../plan-cell.js');
       const { applyPlan } = await import('../../experiment/apply-plan.js');
       const { confirm } = await import('../confirm.js');
       const { interruptSignal } = await import('../interrupt.js');
       const { print, printError, toJson } = await import('../terminal.js');
       const { oneWayLines, renderPlan } = await import('../../plan/render.js');
       const signal = interruptSignal();
+      const chosen = await readCell(file, options.cell);
       const host = await openCommandHost(options, true);
       try {
-        const { inventory, plan } = await planCell(host, file, options.cell);
+        const { inventory, plan } = await planCell(host, chosen);
         if (options.yes !== true) {
           printError(renderPlan(plan));
           await confirm('Apply?', signal);

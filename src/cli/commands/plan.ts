@@ -13,12 +13,13 @@ export function planCommand(): Command {
     .option('--cell <number>', 'cell of the matrix, from 1', parseCell, 1)
     .action(async (file: string, _options: PlanOptions, command: Command) => {
       const options = optionsOf<PlanOptions>(command);
-      const { planCell } = await import('../plan-cell.js');
+      const { planCell, readCell } = await import('../plan-cell.js');
       const { print, toJson } = await import('../terminal.js');
       const { renderPlan } = await import('../../plan/render.js');
+      const chosen = await readCell(file, options.cell);
       const host = await openCommandHost(options, false);
       try {
-        const { plan } = await planCell(host, file, options.cell);
+        const { plan } = await planCell(host, chosen);
         print(options.json === true ? toJson(plan) : renderPlan(plan));
       } finally {
         await host.close();

@@ -15,12 +15,13 @@ export function verifyCommand(): Command {
     .option('--cell <number>', 'cell of the matrix, from 1', parseCell, 1)
     .action(async (file: string, _options: VerifyOptions, command: Command) => {
       const options = optionsOf<VerifyOptions>(command);
-      const { planCell } = await import('../plan-cell.js');
+      const { planCell, readCell } = await import('../plan-cell.js');
       const { verify } = await import('../../apply/verify.js');
       const { print, toJson } = await import('../terminal.js');
+      const chosen = await readCell(file, options.cell);
       const host = await openCommandHost(options, false);
       try {
-        const { plan } = await planCell(host, file, options.cell);
+        const { plan } = await planCell(host, chosen);
         const mismatches = await verify(host, plan);
         if (options.json === true) print(toJson(mismatches));
         else if (mismatches.length === 0) print('the machine is as the experiment says');
