@@ -14,6 +14,7 @@
       'target_name': 'core',
       'type': 'static_library',
       'sources': [
+        'native/common/serial_thread.cc',
         'native/hostfs/host_root.cc',
         'native/hostfs/file_lock.cc',
       ],
@@ -22,7 +23,8 @@
       'target_name': 'iaa_zswap',
       'dependencies': ['core'],
       'sources': ['native/addon.cc', 'native/napi/host_root_object.cc', 'native/napi/lock_object.cc'],
-      'include_dirs': ["<!@(node -p \"require('node-addon-api').include\")"],
+      # As a system header: our own warnings are not meant for it.
+      'cflags_cc': ['-isystem', "<!(node -p \"require('path').dirname(require.resolve('node-addon-api'))\")"],
       'defines': [
         'NAPI_VERSION=9',
         'NAPI_DISABLE_CPP_EXCEPTIONS',
@@ -33,7 +35,13 @@
     {
       'target_name': 'usemem',
       'type': 'executable',
-      'sources': ['native/usemem/main.cc'],
+      'sources': [
+        'native/usemem/content.cc',
+        'native/usemem/main.cc',
+        'native/usemem/options.cc',
+        'native/usemem/report.cc',
+        'native/usemem/run.cc',
+      ],
     },
     {
       'target_name': 'launch',
@@ -43,7 +51,10 @@
     {
       'target_name': 'guest_init',
       'type': 'executable',
-      'sources': ['native/guest/main.cc'],
+      'sources': ['native/guest/main.cc', 'native/guest/session.cc', 'native/guest/wire.cc'],
+      'cflags_cc!': ['-fno-exceptions'],
+      # It starts before there is a file system with libraries.
+      'ldflags': ['-static'],
     },
   ],
 }

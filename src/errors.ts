@@ -110,9 +110,11 @@ export class ParseError extends LabError {
   readonly line: number | undefined;
   /** What the text should have been, as `a decimal number`. */
   readonly expected: string;
+  /** The text that was there instead, whole and unescaped. */
+  readonly found: string;
 
   constructor(
-    at: { path: string; line?: number; found: string; expected: string },
+    at: { path: string; line?: number | undefined; found: string; expected: string },
     extras: ErrorExtras = {},
   ) {
     const where = at.line === undefined ? at.path : `${at.path}:${at.line}`;
@@ -121,6 +123,7 @@ export class ParseError extends LabError {
     this.path = at.path;
     this.line = at.line;
     this.expected = at.expected;
+    this.found = at.found;
   }
 }
 
@@ -238,6 +241,19 @@ export class RestoreError extends LabError {
     );
     this.journalPath = journalPath;
     this.problems = problems;
+  }
+}
+
+/** Something failed after the machine was changed; the machine is as before again. */
+export class FailedRestoredError extends LabError {
+  readonly code = 'ERR_RESTORED';
+  override readonly exitCode = ExitCode.failedRestored;
+
+  constructor(cause: unknown) {
+    super(`${cause instanceof Error ? cause.message : String(cause)} (the machine is as before)`, {
+      cause,
+      hint: isLabError(cause) ? cause.hint : undefined,
+    });
   }
 }
 

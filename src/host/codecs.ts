@@ -27,12 +27,11 @@ export function chomp(text: string): string {
 }
 
 function choiceOf(text: string): string {
-  const found = /(?:^|\s)\[([^\]\s]+)\](?:\s|$)/.exec(text);
+  const found = /(?:^| )\[([\w+-]+)\](?: |$)/.exec(text);
   if (found?.[1] === undefined) throw new CodecError('one choice in [brackets]');
   return found[1];
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: a control character is what this looks for
 const control = /[\u0000-\u001f\u007f-\u009f\ufffd]/;
 
 function word(text: string): string {
@@ -98,3 +97,8 @@ export const limit: Codec<bigint | 'max'> = {
 /** The codecs a plan's step can name. */
 export const codecs = { yesNo, oneZero, decimal, hex, choice, text, limit } as const;
 export type CodecName = keyof typeof codecs;
+
+/** The text an attribute gives after `value` was written to it, as far as its codec minds. */
+export function shownAfter(codec: CodecName, value: string): string {
+  return codec === 'choice' ? `[${value}]` : value;
+}

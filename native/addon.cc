@@ -1,0 +1,71 @@
+#include <napi.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/result.h"
+#include "hostfs/file_lock.h"
+#include "hostfs/host_root.h"
+#include "napi/arguments.h"
+#include "napi/convert.h"
+#include "napi/host_root_object.h"
+#include "napi/lock_object.h"
+
+namespace iaa_zswap {
+
+/** The export list (src/native/surface.ts declares it) and what one environment needs to serve it.
+ */
+class Addon final : public Napi::Addon<Addon> {
+ public:
+  Addon(Napi::Env env, Napi::Object exports)
+      : host_root_class_(Napi::Persistent(napi::HostRootObject::define(env))),
+        lock_class_(Napi::Persistent(napi::LockObject::define(env))) {
+    DefineAddon(exports,
+                {
+                    InstanceMethod<&Addon::open_host_root>("openHostRoot", napi_default_jsproperty),
+                    InstanceMethod<&Addon::try_lock>("tryLock", napi_default_jsproperty),
+                });
+  }
+
+ private:
+  Napi::Value open_host_root(const Napi::CallbackInfo& info) {
+    const auto arguments = napi::take_arguments<napi::AbsolutePath, napi::Boolean>(
+        info, "openHostRoot(root, writable)");
+    if (!arguments) return {};
+    const auto& [directory, writable] = *arguments;
+    auto root = hostfs::HostRoot::open(
+        directory, writable ? hostfs::Access::kWritable : hostfs::Access::kReadOnly);
+    if (!root.ok()) return napi::to_js(info.Env(), root.failure());
+    const Napi::Object object = host_root_class_.New({});
+    napi::HostRootObject::Unwrap(object)->attach(std::move(root.value()));
+    return object;
+  }
+
+  Napi::Value try_lock(const Napi::CallbackInfo& info) {
+    const auto arguments = napi::take_arguments<napi::AbsolutePath>(info, "tryLock(path)");
+    if (!arguments) return {};
+    const auto& [path] = *arguments;
+    auto lock = hostfs::FileLock::try_lock(path);
+    if (!lock.ok()) {
+      const Napi::Value failure = napi::to_js(info.Env(), lock.failure());
+      // The same number; the name that flock(2) uses for it.
+      if (lock.failure().error == EWOULDBLOCK)
+        failure.As<Napi::Object>().Set("code", "EWOULDBLOCK");
+      return failure;
+    }
+    const Napi::Object object = lock_class_.New({});
+    napi::LockObject::Unwrap(object)->hold(std::move(lock.value()));
+    return object;
+  }
+
+  Napi::FunctionReference host_root_class_;
+  Napi::FunctionReference lock_class_;
+};
+
+}  // namespace iaa_zswap
+
+// The macro makes a name of its argument, so it takes no qualified one.
+using iaa_zswap::Addon;
+NODE_API_ADDON(Addon)

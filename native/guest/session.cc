@@ -1,0 +1,351 @@
+#include "guest/session.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/reboot.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "guest/fd.h"
+#include "guest/wire.h"
+
+namespace iaa_zswap::guest {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/** How long a program whose client went away gets between SIGHUP and SIGKILL: it may have to
+ * restore. */
+constexpr std::chrono::seconds kHangupGrace{30};
+
+/** How long after the boot the holder of the lease may not be seen yet, ms. */
+constexpr int kLeaseLimitMs = 5000;
+
+/** The most that a pipe can hold (fs.pipe-max-size, unless an administrator has raised it), bytes.
+ */
+constexpr std::size_t kMaxPipeBytes = std::size_t{1} << 20;
+
+/** A program that was started for a request; it leads a process group of its own. */
+struct Program {
+  pid_t pid;
+  Fd exited;  // pidfd: readable when it has ended
+  Fd out;
+  Fd err;
+};
+
+std::vector<char*> pointers(std::vector<std::string>& words) {
+  std::vector<char*> result;
+  result.reserve(words.size() + 1);
+  for (std::string& word : words) result.push_back(word.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+/** The environment that every program gets; a request's own entries come after it and win. */
+std::vector<std::string> environment(const std::vector<std::string>& requested) {
+  std::vector<std::string> result;
+  const auto put = [&result](const std::string& entry) {
+    const std::string_view name = std::string_view(entry).substr(0, entry.find('=') + 1);
+    std::erase_if(result, [name](const std::string& have) { return have.starts_with(name); });
+    result.push_back(entry);
+  };
+  put("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  put("HOME=/root");
+  put("LC_ALL=C");
+  put("IAA_ZSWAP_GUEST=1");
+  for (const std::string& entry : requested) put(entry);
+  return result;
+}
+
+/** Exit codes of a program that could not be executed are env(1)'s: 125 our own failure, 126 found,
+ * 127 not. */
+[[noreturn]] void fail_child(int code, const std::string& what, int error) {
+  const std::string message = what + ": " + std::strerror(error) + "\n";
+  // Nothing is left to be done when stderr is gone too.
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, message.data(), message.size());
+  ::_exit(code);
+}
+
+[[noreturn]] void execute(RunRequest& request, int out, int err) {
+  const int null = ::open("/dev/null", O_RDONLY);
+  ::dup2(err, STDERR_FILENO);
+  ::dup2(out, STDOUT_FILENO);
+  ::dup2(null, STDIN_FILENO);
+  if (::close_range(STDERR_FILENO + 1, ~0U, 0) != 0) fail_child(125, "close_range", errno);
+  // The agent itself must survive a guest that is short of memory; what it runs must not.
+  const Fd score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  if (::write(score.get(), "0", 1) != 1) fail_child(125, "/proc/self/oom_score_adj", errno);
+  if (::chdir(request.cwd.c_str()) != 0) fail_child(125, "chdir " + request.cwd, errno);
+  std::vector<std::string> env = environment(request.env);
+  // execvpe looks the program up in the caller's PATH, which has to be the program's own.
+  for (const std::string& entry : env) {
+    if (entry.starts_with("PATH=")) ::setenv("PATH", entry.c_str() + 5, 1);
+  }
+  const std::vector<char*> argv = pointers(request.argv);
+  const std::vector<char*> envp = pointers(env);
+  ::execvpe(argv[0], argv.data(), envp.data());
+  const int error = errno;
+  fail_child(error == ENOENT ? 127 : 126, request.argv[0], error);
+}
+
+/** Starts the program; an errno when that cannot be done. */
+std::pair<std::optional<Program>, int> start(RunRequest& request) {
+  std::array<int, 2> pipe_out{};
+  std::array<int, 2> pipe_err{};
+  if (::pipe2(pipe_out.data(), O_CLOEXEC) != 0) return {std::nullopt, errno};
+  Fd out(pipe_out[0]);
+  const Fd out_writer(pipe_out[1]);
+  if (::pipe2(pipe_err.data(), O_CLOEXEC) != 0) return {std::nullopt, errno};
+  Fd err(pipe_err[0]);
+  const Fd err_writer(pipe_err[1]);
+  for (const int fd : {out.get(), err.get()}) {
+    if (::fcntl(fd, F_SETFL, O_NONBLOCK) != 0) return {std::nullopt, errno};
+  }
+  const pid_t pid = ::fork();
+  if (pid < 0) return {std::nullopt, errno};
+  // Both sides set the group: neither may go on before it is there.
+  ::setpgid(pid, pid);
+  if (pid == 0) execute(request, out_writer.get(), err_writer.get());
+  // glibc has pidfd_open only since 2.36.
+  Fd exited(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
+  if (!exited.valid()) {
+    const int error = errno;
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return {std::nullopt, error};
+  }
+  return {
+      Program{
+          .pid = pid, .exited = std::move(exited), .out = std::move(out), .err = std::move(err)},
+      0};
+}
+
+/** `exit CODE` or `signal NUMBER`, once the program has ended. */
+std::string reap(const Program& program) {
+  int status = 0;
+  while (::waitpid(program.pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFSIGNALED(status)) return "signal " + std::to_string(WTERMSIG(status));
+  return "exit " + std::to_string(WEXITSTATUS(status));
+}
+
+class Channel {
+ public:
+  Channel(int port, Lease lease) : port_(port), lease_(lease) {}
+
+  [[noreturn]] void serve() {
+    for (;;) {
+      if (!wait_for_client()) power_off();
+      while (connected_) {
+        const auto line = next_line();
+        if (line) handle(*line);
+      }
+      input_.clear();
+      if (lease_ == Lease::kConnected) power_off();
+    }
+  }
+
+ private:
+  /**
+   * Blocks until the machine has its side open; false when it should have had it open by now. A
+   * port whose other side is closed is always readable, so only an edge tells.
+   */
+  bool wait_for_client() {
+    const Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
+    epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.fd = port_}};
+    ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, port_, &event);
+    const int limit_ms = lease_ == Lease::kConnected ? kLeaseLimitMs : -1;
+    for (;;) {
+      pollfd port{.fd = port_, .events = POLLIN, .revents = 0};
+      ::poll(&port, 1, 0);
+      connected_ = (port.revents & POLLHUP) == 0;
+      if (connected_) return true;
+      if (::epoll_wait(epoll.get(), &event, 1, limit_ms) == 0) return false;
+    }
+  }
+
+  /** Takes in what the machine has sent; notes that it has closed its side. */
+  void fill() {
+    std::array<char, 4096> buffer{};
+    for (;;) {
+      const ssize_t got = ::read(port_, buffer.data(), buffer.size());
+      if (got > 0) {
+        input_.append(buffer.data(), static_cast<std::size_t>(got));
+        if (input_.size() > kMaxLineBytes) input_.clear();
+        continue;
+      }
+      if (got < 0 && errno == EINTR) continue;
+      if (got == 0 || errno != EAGAIN) connected_ = false;
+      return;
+    }
+  }
+
+  std::optional<std::string> take_line() {
+    const std::size_t end = input_.find('\n');
+    if (end == std::string::npos) return std::nullopt;
+    std::string line = input_.substr(0, end);
+    input_.erase(0, end + 1);
+    return line;
+  }
+
+  /** Blocks for the next line; nullopt when the client has gone. */
+  std::optional<std::string> next_line() {
+    for (;;) {
+      if (auto line = take_line()) return line;
+      if (!connected_) return std::nullopt;
+      pollfd port{.fd = port_, .events = POLLIN, .revents = 0};
+      ::poll(&port, 1, -1);
+      fill();
+    }
+  }
+
+  /** Sends all bytes, waiting while the machine is slow; drops them when the client has gone. */
+  void send_bytes(std::string_view bytes) {
+    while (!bytes.empty() && connected_) {
+      const ssize_t put = ::write(port_, bytes.data(), bytes.size());
+      if (put > 0) {
+        bytes.remove_prefix(static_cast<std::size_t>(put));
+        continue;
+      }
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0 && errno != EAGAIN) {
+        connected_ = false;
+        return;
+      }
+      pollfd port{.fd = port_, .events = POLLOUT, .revents = 0};
+      ::poll(&port, 1, -1);
+      if ((port.revents & POLLHUP) != 0) connected_ = false;
+    }
+  }
+
+  void send(FrameType type, std::string_view payload) {
+    const auto header = frame_header(type, static_cast<std::uint32_t>(payload.size()));
+    std::string frame(header.data(), header.size());
+    frame += payload;
+    send_bytes(frame);
+  }
+
+  void handle(std::string_view line) {
+    if (line.empty()) return;
+    const auto words = decode_line(line);
+    if (!words) return send(FrameType::kRefused, "malformed line");
+    const std::string& verb = words->front();
+    if (verb == "hello" && words->size() == 2) return send(FrameType::kHello, (*words)[1]);
+    if (verb == "poweroff" && words->size() == 1) power_off();
+    // The program may have ended before the signal came.
+    if (verb == "signal" && words->size() == 2) return;
+    if (verb == "run") {
+      auto request = decode_run(*words);
+      if (!request) return send(FrameType::kRefused, "malformed run request");
+      return run(*request);
+    }
+    send(FrameType::kRefused, "unknown request");
+  }
+
+  /** Sends at most one frame of what the pipe holds; false when it held less than that. Closes it
+   * at its end. */
+  bool forward(Fd& pipe, FrameType type) {
+    std::string buffer(kMaxPayloadBytes, '\0');
+    ssize_t got = 0;
+    do {
+      got = ::read(pipe.get(), buffer.data(), buffer.size());
+    } while (got < 0 && errno == EINTR);
+    if (got > 0) {
+      send(type, std::string_view(buffer).substr(0, static_cast<std::size_t>(got)));
+      return static_cast<std::size_t>(got) == buffer.size();
+    }
+    if (got == 0 || errno != EAGAIN) pipe.reset();
+    return false;
+  }
+
+  /** Sends what an ended program left in the pipe; whatever it started may hold the pipe open and
+   * go on writing. */
+  void drain(Fd& pipe, FrameType type) {
+    for (std::size_t sent = 0; sent < kMaxPipeBytes && forward(pipe, type);
+         sent += kMaxPayloadBytes) {
+    }
+  }
+
+  /** Runs a program to its end, and what the client says meanwhile. */
+  void run(RunRequest& request) {
+    auto [started, error] = start(request);
+    if (!started) return send(FrameType::kRefused, std::string("fork: ") + std::strerror(error));
+    Program program = std::move(*started);
+    std::optional<std::string>
+        pending;  // the hello of a next client: this one's program has to end first
+    std::optional<Clock::time_point> kill_at;
+    for (;;) {
+      const bool abandoned = !connected_ || pending;
+      if (abandoned && !kill_at) {
+        ::kill(-program.pid, SIGHUP);
+        kill_at = Clock::now() + kHangupGrace;
+      }
+      if (kill_at && Clock::now() >= *kill_at) ::kill(-program.pid, SIGKILL);
+      std::array<pollfd, 4> polled{{
+          {.fd = program.exited.get(), .events = POLLIN, .revents = 0},
+          {.fd = program.out.get(), .events = POLLIN, .revents = 0},
+          {.fd = program.err.get(), .events = POLLIN, .revents = 0},
+          {.fd = abandoned ? -1 : port_, .events = POLLIN, .revents = 0},
+      }};
+      ::poll(polled.data(), polled.size(), kill_at ? 1000 : -1);
+      if (polled[0].revents != 0) break;
+      if (polled[1].revents != 0) forward(program.out, FrameType::kStdout);
+      if (polled[2].revents != 0) forward(program.err, FrameType::kStderr);
+      if (polled[3].revents != 0) {
+        fill();
+        while (auto line = take_line()) {
+          if (line->starts_with("hello ")) {
+            pending = std::move(line);
+            break;
+          }
+          if (!line->empty()) pass_signal(program, *line);
+        }
+      }
+    }
+    drain(program.out, FrameType::kStdout);
+    drain(program.err, FrameType::kStderr);
+    const std::string end = reap(program);
+    if (pending) return handle(*pending);
+    send(FrameType::kEnd, end);
+  }
+
+  static void pass_signal(const Program& program, std::string_view line) {
+    constexpr std::string_view kVerb = "signal ";
+    if (!line.starts_with(kVerb)) return;
+    const auto number = decode_number(line.substr(kVerb.size()));
+    if (number && *number > 0 && *number <= 64) ::kill(-program.pid, static_cast<int>(*number));
+  }
+
+  int port_;
+  Lease lease_;
+  bool connected_ = false;
+  std::string input_;
+};
+
+}  // namespace
+
+void serve_channel(int port, Lease lease) { Channel(port, lease).serve(); }
+
+void power_off() {
+  ::sync();
+  ::reboot(RB_POWER_OFF);
+  // Only without CAP_SYS_BOOT, which the agent has.
+  ::_exit(1);
+}
+
+}  // namespace iaa_zswap::guest

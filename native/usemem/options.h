@@ -1,0 +1,67 @@
+#ifndef IAA_ZSWAP_USEMEM_OPTIONS_H_
+#define IAA_ZSWAP_USEMEM_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "usemem/content.h"
+
+namespace iaa_zswap::usemem {
+
+/** Bytes of the word that one store writes. */
+inline constexpr std::uint64_t kWordBytes = 8;
+
+/** Largest size: what a user process can address on x86-64 with five page-table levels. */
+inline constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 56U;
+
+/** What usemem is to do. The command line's letters are vm-scalability's. */
+struct Options {
+  /** -n */
+  std::uint32_t processes = 1;
+  /** -t: threads in each process, each with memory of its own; 0: the process itself does the work.
+   */
+  std::uint32_t threads = 0;
+  /** -b: task i is bound to CPU (i x interval) modulo the online CPUs; 0: not bound. */
+  std::uint32_t bind_interval = 0;
+  /** -s: between the throughput line and the freeing. */
+  std::uint32_t sleep_seconds = 0;
+  /** Bytes each task writes, at least one word. */
+  std::uint64_t size_bytes = 0;
+  /** -u: bytes of one mapping, at most size_bytes. */
+  std::uint64_t unit_bytes = 0;
+  /** -j: from one written word to the next, a multiple of a word. */
+  std::uint64_t step_bytes = kWordBytes;
+  /** --init-time */
+  bool init_time = false;
+  ContentSpec content;
+
+  /** Tasks that work side by side: every process, or every thread of every process. */
+  [[nodiscard]] std::uint64_t tasks() const {
+    return std::uint64_t{processes} * (threads == 0 ? 1 : threads);
+  }
+};
+
+/** --help was asked for. */
+struct HelpWanted {};
+
+/** The command line cannot be used: what is wrong and how to mend it, in one line. */
+struct BadUsage {
+  std::string message;
+};
+
+/** A number of bytes as 4096, 64k, 1M, 10g, 2t (1024 based); undefined for anything else or above
+ * kMaxBytes. */
+[[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text);
+
+/** Reads a command line; options may come before and after the size, the last of one kind holds. */
+[[nodiscard]] std::variant<Options, HelpWanted, BadUsage> parse_options(int argc, char** argv);
+
+/** The text of --help. */
+[[nodiscard]] std::string_view help_text();
+
+}  // namespace iaa_zswap::usemem
+
+#endif  // IAA_ZSWAP_USEMEM_OPTIONS_H_

@@ -1,0 +1,143 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isLabError, type RestoreProblem } from '../errors.js';
+import { chomp, codecs, shownAfter } from '../host/codecs.js';
+import type { Host } from '../host/host.js';
+import { type HostPath, hostPath } from '../host/path.js';
+import type { Change, Entry, Journal } from './journal.js';
+
+/** What restore did. */
+export interface Restored {
+  /** Changes that were taken back, in the order it was done. */
+  readonly undone: readonly { readonly path: string; readonly to: string | undefined }[];
+  /** What could not be put back; the journal stays. */
+  readonly problems: readonly RestoreProblem[];
+  /** What no restore can take back before the next boot. */
+  readonly oneWay: readonly { readonly path: string; readonly message: string }[];
+}
+
+export interface RestoreOptions {
+  /** Only what affects the run alone (a cell's cgroup, between two cells). */
+  readonly only?: Entry['affects'];
+  /** Write the old values even where somebody else changed them since. */
+  readonly overwrite?: boolean;
+}
+
+/** How long a killed cgroup may take to empty (ms): exit of a process with gigabytes in zswap frees every page. */
+const emptyTimeLimitMs = 120_000;
+
+/**
+ * Takes the changes of a journal back, last first. A value that somebody else changed meanwhile is left alone and
+ * reported. Never throws for a single change: what fails is a problem and the rest goes on.
+ */
+export async function restore(host: Host, journal: Journal, options: RestoreOptions = {}): Promise<Restored> {
+  // A write that is still in the kernel could land after its own undo.
+  await host.settled();
+  const undone: { path: string; to: string | undefined }[] = [];
+  const problems: RestoreProblem[] = [];
+  const entries = journal.entries.filter(
+    (entry) => !entry.undone && (options.only === undefined || entry.affects === options.only),
+  );
+  for (const entry of entries.reverse()) {
+    const { path } = entry.change;
+    try {
+      const outcome = await undo(host, entry, options.overwrite ?? false);
+      if (typeof outcome === 'object') problems.push({ path, message: outcome.problem });
+      else {
+        journal.undone(entry.sequence);
+        if (outcome !== 'nothing to do') undone.push({ path, to: outcome });
+      }
+    } catch (error) {
+      const hint = isLabError(error) && error.hint !== undefined ? ` (${error.hint})` : '';
+      problems.push({ path, message: `${error instanceof Error ? error.message : String(error)}${hint}` });
+    }
+  }
+  return { undone, problems, oneWay: oneWayOf(journal) };
+}
+
+/** What the journal's changes did that no restore can take back before the next boot. */
+export function oneWayOf(journal: Journal): Restored['oneWay'] {
+  return journal.entries.flatMap(({ change }) =>
+    change.kind === 'attribute' && change.oneWay !== undefined
+      ? [{ path: change.path, message: change.oneWay }]
+      : [],
+  );
+}
+
+type Undone = 'nothing to do' | string | undefined | { readonly problem: string };
+
+function undo(host: Host, entry: Entry, overwrite: boolean): Promise<Undone> {
+  const { change } = entry;
+  switch (change.kind) {
+    case 'attribute':
+      return undoAttribute(host, change, entry.readBack, overwrite);
+    case 'controller':
+      return undoController(host, change);
+    case 'cgroup':
+      return undoCgroup(host, change.path);
+    case 'scope':
+      return undoScope(host, change);
+  }
+}
+
+async function undoAttribute(
+  host: Host,
+  change: Change & { kind: 'attribute' },
+  readBack: string | undefined,
+  overwrite: boolean,
+): Promise<Undone> {
+  const { path, old, value } = change;
+  const [now] = await host.tryRead([path]);
+  // Inside a cgroup that is gone, or of a module that is: nothing is left to put back.
+  if (now === undefined) return { problem: 'is not there any more' };
+  if (now === old) return 'nothing to do';
+  const { parse, format } = codecs[change.codec] as (typeof codecs)['text'];
+  const ours = [shownAfter(change.codec, value), ...(readBack === undefined ? [] : [readBack])];
+  if (!overwrite && !ours.some((text) => parse(text) === parse(now))) {
+    return {
+      problem: `somebody else set it to '${chomp(now)}' since; left alone ('${chomp(old)}' before us; --overwrite puts that back)`,
+    };
+  }
+  await host.write(path, `${format(parse(old))}\n`);
+  const [after = ''] = await host.read([path]);
+  if (after !== old) return { problem: `reads '${chomp(after)}' after '${chomp(old)}' was written back` };
+  return chomp(old);
+}
+
+async function undoController(
+  host: Host,
+  { path, controller }: Change & { kind: 'controller' },
+): Promise<Undone> {
+  const [now] = await host.tryRead([path]);
+  if (now === undefined || !now.trim().split(/\s+/).includes(controller)) return 'nothing to do';
+  await host.write(path, `-${controller}\n`);
+  return `-${controller}`;
+}
+
+/** Ends all that runs in the cgroup, waits until it is empty, removes it. */
+async function undoCgroup(host: Host, path: HostPath): Promise<Undone> {
+  if ((await host.list(path)) === undefined) return 'nothing to do';
+  await emptyCgroup(host, path);
+  await host.rmdir(path);
+  return undefined;
+}
+
+/** Kills every process of a cgroup (cgroup.kill, kernel 5.14) and waits until they are gone. */
+export async function emptyCgroup(host: Host, path: HostPath): Promise<void> {
+  const populated = async () =>
+    /^populated 1$/m.test((await host.read([hostPath(path, 'cgroup.events')]))[0] ?? '');
+  if (!(await populated())) return;
+  await host.write(hostPath(path, 'cgroup.kill'), '1\n');
+  const deadline = host.now() + BigInt(emptyTimeLimitMs) * 1_000_000n;
+  while (await populated()) {
+    if (host.now() > deadline)
+      throw new Error(`${path} still has processes ${emptyTimeLimitMs / 1000} s after they were killed`);
+    await delay(20);
+  }
+}
+
+async function undoScope(host: Host, { path, unit }: Change & { kind: 'scope' }): Promise<Undone> {
+  if ((await host.list(path)) === undefined) return 'nothing to do';
+  const { exitCode, stderr } = await host.exec(['systemctl', 'stop', unit]);
+  if (exitCode !== 0) return { problem: `systemctl stop ${unit}: exit code ${exitCode}: ${stderr.trim()}` };
+  return undefined;
+}

@@ -1,0 +1,102 @@
+import { Command } from 'commander';
+import type { Restored } from '../../apply/restore.js';
+import { ExitCode } from '../../errors.js';
+import type { Experiment } from '../../experiment/schema.js';
+import type { Host } from '../../host/host.js';
+import { openCommandHost, optionsOf, stateDirectoryOf } from '../options.js';
+
+interface RunOptions {
+  readonly yes?: boolean;
+}
+
+/** `run FILE...`: runs experiments, prints their tables, puts the machine back. */
+export function runCommand(): Command {
+  return new Command('run')
+    .description('run experiments: configure, measure, print the table, put the machine back')
+    .argument('<file...>', 'experiment files')
+    .option('--yes', 'do not ask')
+    .action(async (files: string[], _options: RunOptions, command: Command) => {
+      const options = optionsOf<RunOptions>(command);
+      const { readExperiment } = await import('../../experiment/file.js');
+      const { interruptSignal } = await import('../interrupt.js');
+      const signal = interruptSignal();
+      // All files are read before the first one is run.
+      const experiments: [string, Experiment][] = [];
+      for (const file of files) experiments.push([file, await readExperiment(file)]);
+      const host = await openCommandHost(options, true);
+      try {
+        if (options.yes !== true) await ask(host, experiments, signal);
+        const stateDirectory = await stateDirectoryOf(options);
+        const results = [];
+        for (const [file, experiment] of experiments) {
+          results.push(
+            await runOne(host, file, experiment, { stateDirectory, signal, json: options.json ?? false }),
+          );
+        }
+        if (options.json === true) {
+          const { print, toJson } = await import('../terminal.js');
+          print(toJson(results));
+        }
+      } finally {
+        await host.close();
+      }
+    });
+}
+
+async function ask(
+  host: Host,
+  experiments: readonly [string, Experiment][],
+  signal: AbortSignal,
+): Promise<void> {
+  const { discover } = await import('../../discover/discover.js');
+  const { planAll } = await import('../../experiment/run.js');
+  const { renderPlan } = await import('../../plan/render.js');
+  const { confirm } = await import('../confirm.js');
+  const { printError } = await import('../terminal.js');
+  const inventory = await discover(host);
+  for (const [, experiment] of experiments) {
+    for (const plan of planAll(inventory, experiment)) printError(renderPlan(plan));
+  }
+  await confirm('Run?', signal);
+}
+
+interface OneRun {
+  readonly stateDirectory: string;
+  readonly signal: AbortSignal;
+  readonly json: boolean;
+}
+
+async function runOne(host: Host, file: string, experiment: Experiment, options: OneRun): Promise<object> {
+  const { runExperiment } = await import('../../experiment/run.js');
+  const { readRecord } = await import('../../collect/record.js');
+  const { study } = await import('../../study/record.js');
+  const { usememTables } = await import('../../report/usemem-table.js');
+  const { print, printError } = await import('../terminal.js');
+  const { Progress } = await import('../progress.js');
+  const progress = new Progress(experiment.name);
+  try {
+    const outcome = await runExperiment(host, experiment, {
+      stateDirectory: options.stateDirectory,
+      experimentFile: file,
+      signal: options.signal,
+      onEvent: (event) => progress.show(event),
+    });
+    progress.end();
+    const result = study(await readRecord(outcome.directory));
+    if (!options.json) print(usememTables(result));
+    printError(restoredLine(outcome.restored));
+    printError(`record: ${outcome.directory}`);
+    if (outcome.cellsFailed > 0) process.exitCode = ExitCode.failedRestored;
+    else if (result.cells.some((cell) => cell.invalid.length > 0)) process.exitCode ||= ExitCode.checkSaidNo;
+    return { record: outcome.directory, ...result };
+  } finally {
+    progress.end();
+  }
+}
+
+function restoredLine({ undone, oneWay }: Restored): string {
+  return [
+    `restored: ${undone.length} changes taken back, every attribute reads as before`,
+    ...oneWay.map(({ path, message }) => `not undone before the next boot: ${path}: ${message}`),
+  ].join('\n');
+}

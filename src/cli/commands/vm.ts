@@ -1,0 +1,274 @@
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { InterruptedError, type StopSignal } from '../../errors.js';
+import type { Channel, Guest, GuestInit, GuestOptions } from '../../vm/index.js';
+import { optionsOf } from '../options.js';
+
+interface FolderOption {
+  readonly dir?: string;
+}
+
+interface SizeOptions extends FolderOption {
+  readonly memory: number;
+  readonly cpus: number;
+  readonly swap: number;
+  readonly append: readonly string[];
+  readonly init: GuestInit;
+  readonly bootLimit: number;
+}
+
+/** `vm`: a guest with Debian's newest kernel and this machine's files, to try things in. */
+export function vmCommand(): Command {
+  return new Command('vm')
+    .description("a guest: Debian's newest kernel over this machine's files, which it cannot change")
+    .addCommand(startCommand())
+    .addCommand(execCommand())
+    .addCommand(runInGuestCommand())
+    .addCommand(statusCommand())
+    .addCommand(stopCommand())
+    .addCommand(fetchCommand());
+}
+
+function withFolder(command: Command): Command {
+  return command.option('--dir <dir>', "the guest's runtime folder (default: one for each user, below /run)");
+}
+
+function withSizes(command: Command): Command {
+  return withFolder(command)
+    .option('--memory <MiB>', 'memory of a guest that is started', parseWhole, 2048)
+    .option('--cpus <number>', 'CPUs of a guest that is started', parseWhole, 2)
+    .option(
+      '--swap <size>',
+      'size of its swap disk, as 4G; takes disk space only as it fills',
+      parseSize,
+      parseSize('4G'),
+    )
+    .option('--append <word>', "a word for its kernel's command line; can be repeated", collect, [])
+    .addOption(
+      new Option('--init <init>', 'what starts in it').choices(['agent', 'systemd']).default('agent'),
+    )
+    .option('--boot-limit <seconds>', 'how long it may take to boot', parseWhole, 120);
+}
+
+function startCommand(): Command {
+  return withSizes(
+    new Command('start').description("boot a guest and leave it running until 'vm stop'"),
+  ).action(async (_options: SizeOptions, command: Command) => {
+    const options = optionsOf<SizeOptions>(command);
+    const { startGuest } = await import('../../vm/index.js');
+    const { print, toJson } = await import('../terminal.js');
+    const guest = await interruptible((signal) => guestOptions(options, false, signal).then(startGuest));
+    print(options.json === true ? toJson({ dir: guest.folder, ...guest.state }) : describe(guest));
+  });
+}
+
+function execCommand(): Command {
+  return withSizes(
+    new Command('exec')
+      .description('run a program in the guest; boots one for it when none runs')
+      .usage('[options] -- PROGRAM ARGUMENT...')
+      .argument('<argv...>', 'program and arguments'),
+  ).action(async (argv: string[], _options: SizeOptions, command: Command) => {
+    const options = optionsOf<SizeOptions>(command);
+    process.exitCode = await inGuest(options, (guest, control) => execute(guest, argv, control));
+  });
+}
+
+function runInGuestCommand(): Command {
+  return withSizes(
+    new Command('run')
+      .description("'iaa-zswap run FILE... --yes' in the guest; the records come back into --state")
+      .argument('<file...>', 'experiment files'),
+  ).action(async (files: string[], _options: SizeOptions, command: Command) => {
+    const options = optionsOf<SizeOptions>(command);
+    const { collectRecords, guestRunArguments } = await import('../../vm/experiment.js');
+    const state = await recordsDirectory(options.state);
+    process.exitCode = await inGuest(options, async (guest, control) => {
+      const run = guestRunArguments(files, { json: options.json ?? false });
+      try {
+        return await execute(guest, run.argv, control);
+      } finally {
+        // What was recorded before a failure counts as well.
+        await collectRecords(guest, run.stateDirectory, state);
+      }
+    });
+  });
+}
+
+function statusCommand(): Command {
+  return withFolder(new Command('status').description('tell whether a guest runs, and which')).action(
+    async (_options: FolderOption, command: Command) => {
+      const options = optionsOf<FolderOption>(command);
+      const { findGuest } = await import('../../vm/index.js');
+      const { print, toJson } = await import('../terminal.js');
+      const folder = await folderOf(options);
+      const guest = await findGuest(folder);
+      if (options.json === true) print(toJson(guest === undefined ? null : { dir: folder, ...guest.state }));
+      else print(guest === undefined ? `no guest runs in ${folder}` : describe(guest));
+    },
+  );
+}
+
+function stopCommand(): Command {
+  return withFolder(new Command('stop').description('switch the running guest off')).action(
+    async (_options: FolderOption, command: Command) => {
+      const options = optionsOf<FolderOption>(command);
+      const { findGuest } = await import('../../vm/index.js');
+      const { printError } = await import('../terminal.js');
+      const folder = await folderOf(options);
+      const guest = await findGuest(folder);
+      if (guest === undefined) printError(`no guest runs in ${folder}`);
+      else await guest.stop();
+    },
+  );
+}
+
+function fetchCommand(): Command {
+  return new Command('fetch')
+    .description("fetch Debian's newest kernel for the guests that are started from now on")
+    .action(async (_options: object, command: Command) => {
+      const { fetchKernel } = await import('../../vm/index.js');
+      const { print, printError, toJson } = await import('../terminal.js');
+      const { kernel, folder } = await fetchKernel(printError);
+      print(optionsOf(command).json === true ? toJson(kernel) : `${kernel.version} in ${folder}`);
+    });
+}
+
+async function folderOf(options: FolderOption): Promise<string> {
+  const { runtimeFolder } = await import('../../vm/index.js');
+  return options.dir === undefined ? runtimeFolder() : resolve(options.dir);
+}
+
+async function guestOptions(
+  options: SizeOptions,
+  leased: boolean,
+  signal: AbortSignal,
+): Promise<GuestOptions> {
+  const { printError } = await import('../terminal.js');
+  return {
+    folder: await folderOf(options),
+    memoryMiB: options.memory,
+    cpus: options.cpus,
+    swapBytes: options.swap,
+    init: options.init,
+    append: options.append,
+    bootLimitMs: options.bootLimit * 1000,
+    leased,
+    progress: printError,
+    signal,
+  };
+}
+
+async function recordsDirectory(given: string | undefined): Promise<string> {
+  const { stateDirectoryOf } = await import('../options.js');
+  // Only root can write where the live machine's records are.
+  const host = process.geteuid?.() === 0 ? 'live' : 'vm';
+  return stateDirectoryOf(given === undefined ? { host } : { host, state: given });
+}
+
+function describe(guest: Guest): string {
+  const { kernel, memoryMiB, cpus, pid } = guest.state;
+  return `${kernel.release} (Debian ${kernel.version}), ${memoryMiB} MiB, ${cpus} CPUs, pid ${pid}, in ${guest.folder}`;
+}
+
+const stopSignals: readonly StopSignal[] = ['SIGHUP', 'SIGINT', 'SIGTERM'];
+
+/** Hands signals on: to what is being started, as an abort, and to what runs in the guest, as they are. */
+class Control {
+  readonly #abort = new AbortController();
+  #channel: Channel | undefined;
+  readonly #handlers = stopSignals.map((signal) => [signal, (): void => this.#take(signal)] as const);
+
+  constructor() {
+    for (const [signal, handler] of this.#handlers) process.on(signal, handler);
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** From here on, signals are for what runs on the channel. */
+  attach(channel: Channel): void {
+    this.#channel = channel;
+  }
+
+  end(): void {
+    for (const [signal, handler] of this.#handlers) process.off(signal, handler);
+  }
+
+  #take(signal: StopSignal): void {
+    if (this.#channel === undefined) this.#abort.abort(new InterruptedError(signal));
+    else this.#channel.kill(signal);
+  }
+}
+
+async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const control = new Control();
+  try {
+    return await work(control.signal);
+  } finally {
+    control.end();
+  }
+}
+
+/** Works in the guest that runs, or else in one that is started for it and stopped afterwards. */
+async function inGuest(
+  options: SizeOptions,
+  work: (guest: Guest, control: Control) => Promise<number>,
+): Promise<number> {
+  const { findGuest, startGuest, temporaryFolder } = await import('../../vm/index.js');
+  const running = await findGuest(await folderOf(options));
+  const control = new Control();
+  try {
+    if (running !== undefined) return await work(running, control);
+    const folder = await temporaryFolder(await folderOf(options));
+    const guest = await startGuest({ ...(await guestOptions(options, true, control.signal)), folder });
+    try {
+      return await work(guest, control);
+    } finally {
+      // The folder of a guest that died is left: the error names the log in it.
+      if (guest.isRunning()) await guest.stop();
+    }
+  } finally {
+    control.end();
+  }
+}
+
+/** Runs a program with our own streams and working directory; gives the exit code. */
+async function execute(guest: Guest, argv: readonly string[], control: Control): Promise<number> {
+  const { shellExitCode } = await import('../../vm/index.js');
+  const onOutput = (stream: 'stdout' | 'stderr', bytes: Buffer): Promise<void> =>
+    new Promise((done, fail) => {
+      process[stream].write(bytes, (error) => (error ? fail(error) : done()));
+    });
+  const cwd = process.cwd();
+  const end = await guest.exec({ argv, cwd, env: invokingUser(), onOutput }, (channel) =>
+    control.attach(channel),
+  );
+  return shellExitCode(end);
+}
+
+/**
+ * In the guest our files keep their owners but the program runs as root: SUDO_UID tells it, as under sudo, whose
+ * files it may trust.
+ */
+function invokingUser(): Record<string, string> {
+  const uid = process.env['SUDO_UID'] ?? String(process.getuid?.() ?? 0);
+  return uid === '0' ? {} : { SUDO_UID: uid };
+}
+
+function collect(word: string, words: readonly string[]): string[] {
+  return [...words, word];
+}
+
+function parseWhole(given: string): number {
+  const number = Number(given);
+  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('expected a number from 1');
+  return number;
+}
+
+function parseSize(given: string): number {
+  const found = /^(\d{1,9})([KMGT])$/.exec(given);
+  if (found === null) throw new InvalidArgumentError('expected a size with its unit, as 512M or 4G');
+  return Number(found[1]) * 1024 ** ('KMGT'.indexOf(found[2] ?? '') + 1);
+}

@@ -1,0 +1,130 @@
+import { UsageError } from '../errors.js';
+import { type CodecName, codecs } from '../host/codecs.js';
+import type { Host } from '../host/host.js';
+import { type HostPath, hostPath } from '../host/path.js';
+import { addFinding, kernelFile, parseWith, readList } from '../kernel/attribute.js';
+import { readIdentity } from '../kernel/identity.js';
+import { cgroupFile, parseControllers, readCgroup } from '../kernel/memcg.js';
+import { readMemory } from '../kernel/meminfo.js';
+import { readSwaps, swapsPath } from '../kernel/swap.js';
+import { vmSysctl, vmSysctls } from '../kernel/sysctl.js';
+import { readThp, thpDirectory, thpSizeEnabled, thpSwitch, thpSwitches } from '../kernel/thp.js';
+import { readTopology } from '../kernel/topology.js';
+import { readZswap, zswapParameter, zswapParameterCodec, zswapParameters } from '../kernel/zswap.js';
+import type { CgroupState, Finding, Inventory, ThpState, ZswapState } from './inventory.js';
+
+/**
+ * Finds out what a host is and has; reads only, and needs no root. Throws UsageError when the host is no
+ * machine at all; whatever else is missing or strange is in the inventory's findings.
+ */
+export async function discover(host: Host): Promise<Inventory> {
+  const isMachine =
+    (await host.list(hostPath('/sys'))) !== undefined || (await host.list(hostPath('/proc'))) !== undefined;
+  if (!isMachine) {
+    throw new UsageError(`${host.root}: not the root of a machine: neither /proc nor /sys is in it`, {
+      hint: 'give --host root:DIR the directory that holds proc and sys',
+    });
+  }
+  const findings: Finding[] = [];
+  const { kernel, source } = await readIdentity(host, findings);
+  const cpu = await readTopology(host, findings);
+  const memory = await readMemory(host, findings);
+  const swap = (await readSwaps(host, findings)) ?? [];
+  const zswap = await readZswap(host, findings);
+  const thp = await readThp(host, findings);
+  const cgroup = await readCgroup(host, findings);
+  const attributes = await readAttributes(host, findings, zswap, thp, cgroup);
+  addShortcomings(findings, { swap: swap.length, zswap, thp });
+  return {
+    schemaVersion: 1,
+    host: host.name,
+    source,
+    kernel,
+    cpu,
+    memory,
+    swap,
+    zswap,
+    thp,
+    cgroup,
+    attributes,
+    findings,
+  };
+}
+
+/** The exact texts of all that a plan may set and that reads as its codec says. */
+async function readAttributes(
+  host: Host,
+  findings: Finding[],
+  zswap: ZswapState | undefined,
+  thp: ThpState | undefined,
+  cgroup: CgroupState,
+): Promise<Record<string, string>> {
+  const settable: [HostPath, CodecName][] = [
+    ...Object.keys(zswap?.parameters ?? {}).map((name): [HostPath, CodecName] => [
+      zswapParameter(name),
+      zswapParameterCodec(name),
+    ]),
+    ...Object.entries(thp === undefined ? {} : thpSwitches).map(([name, codec]): [HostPath, CodecName] => [
+      thpSwitch(name),
+      codec,
+    ]),
+    ...(thp?.sizes ?? []).map((size): [HostPath, CodecName] => [thpSizeEnabled(size.name), 'choice']),
+    ...Object.entries(vmSysctls).map(([name, codec]): [HostPath, CodecName] => [vmSysctl(name), codec]),
+  ];
+  const files = settable.map(([path, name]) => {
+    const parse = parseWith<string | bigint | boolean>(codecs[name]);
+    return kernelFile(path, (text) => {
+      parse(text, path);
+      return text;
+    });
+  });
+  if (cgroup.mount !== undefined) {
+    files.push(
+      kernelFile(cgroupFile(hostPath(cgroup.mount), 'cgroup.subtree_control'), (text, path) => {
+        parseControllers(text, path);
+        return text;
+      }),
+    );
+  }
+  const texts = await readList(host, findings, files);
+  const attributes = new Map<string, string>();
+  for (const [index, file] of files.entries()) {
+    const text = texts[index];
+    if (text !== undefined) attributes.set(file.path, text);
+  }
+  return Object.fromEntries(attributes);
+}
+
+/** What is in order as far as the kernel is concerned, but keeps zswap from doing its work. */
+function addShortcomings(
+  findings: Finding[],
+  machine: { swap: number; zswap: ZswapState | undefined; thp: ThpState | undefined },
+): void {
+  if (machine.zswap === undefined) {
+    addFinding(findings, {
+      path: zswapParameters,
+      message: 'this kernel has no zswap',
+      mend: 'boot a kernel with CONFIG_ZSWAP=y',
+    });
+  } else if (machine.zswap.enabled === true && machine.zswap.initialised === false) {
+    addFinding(findings, {
+      path: zswapParameters,
+      message: 'zswap is enabled but has not set itself up',
+      mend: "look for 'zswap:' in the kernel log (dmesg)",
+    });
+  }
+  if (machine.thp === undefined) {
+    addFinding(findings, {
+      path: thpDirectory,
+      message: 'this kernel has no transparent huge pages',
+      mend: 'boot a kernel with CONFIG_TRANSPARENT_HUGEPAGE=y',
+    });
+  }
+  if (machine.swap === 0) {
+    addFinding(findings, {
+      path: swapsPath,
+      message: 'no swap area is on: zswap stores only what is on its way to one',
+      mend: 'make one with mkswap and turn it on with swapon',
+    });
+  }
+}

@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import { folioName, parseSize } from './size.js';
+
+/** Largest byte count a plan writes: what still fits a signed 64-bit counter. */
+const maxBytes = 2n ** 63n - 1n;
+const pageBytes = 4096n;
+
+const sizeBytes = z.union([z.string(), z.number()]).transform((given, context) => {
+  const bytes = parseSize(String(given));
+  if (bytes === undefined || bytes === 0n || bytes > maxBytes) {
+    context.addIssue({ code: 'custom', message: 'expected a size as 64M, 10g or a number of bytes above 0' });
+    return z.NEVER;
+  }
+  return bytes;
+});
+
+/** memory.high and its like: the kernel keeps whole pages, so another number would read back changed. */
+const limitBytes = z
+  .union([z.literal('max'), sizeBytes])
+  .refine((value) => value === 'max' || value % pageBytes === 0n, {
+    message: 'expected max or a size that is a multiple of 4096 bytes',
+  });
+
+const folio = z.string().transform((given, context) => {
+  const name = folioName(given);
+  if (name === undefined) {
+    context.addIssue({
+      code: 'custom',
+      message: 'expected a folio size as 64kB, 2048kB or 2M (a power of two; 4kB for none)',
+    });
+    return z.NEVER;
+  }
+  return name;
+});
+
+/** CRYPTO_MAX_ALG_NAME of include/linux/crypto.h is 128 with the NUL. */
+const compressor = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._()-]{0,126}$/,
+    'expected the name of a compressor as the kernel knows it, as zstd or deflate-iaa',
+  );
+
+const count = (smallest: number, largest: number) => z.int().min(smallest).max(largest);
+const cpuList = z.string().regex(/^\d+(-\d+)?(,\d+(-\d+)?)*$/, 'expected a CPU list as 0-3,8');
+const distinct = <T>(values: readonly T[]) => new Set(values).size === values.length;
+
+const usemem = z.strictObject({
+  /** -n: processes. */
+  processes: count(1, 4096).default(1),
+  /** -t: threads in each process. */
+  threads: count(1, 4096).optional(),
+  /** Bytes each process writes. */
+  size: sizeBytes,
+  /** -b: process i runs on CPU (i x bind) modulo the online CPUs. */
+  bind: count(1, 8192).optional(),
+  /** -u: bytes of one mapping. */
+  unit: sizeBytes.optional(),
+  /** -j: bytes from one written word to the next. */
+  step: sizeBytes.optional(),
+  /** -s: seconds between the work and the end. */
+  sleep_s: count(0, 86_400).default(0),
+  /** What is written: counter (as the original), random, zero, ratio:R, file:PATH. */
+  content: z
+    .string()
+    .regex(
+      /^(counter|random|zero|ratio:\d+(\.\d+)?|file:\/.+)$/,
+      'expected counter, random, zero, ratio:R or file:/PATH',
+    )
+    .optional(),
+  /** Seed of random and ratio contents. */
+  seed: count(0, 2 ** 31 - 1).optional(),
+});
+
+/** An experiment as its file says it, checked and with sizes in bytes. Field names are the kernel's own. */
+export const experimentSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'expected a short name of a-z, 0-9, . _ -'),
+  description: z.string().max(2000).optional(),
+  /** One cell for each pair. */
+  matrix: z.strictObject({
+    compressor: z.array(compressor).min(1).refine(distinct, 'names a compressor twice'),
+    folio: z.array(folio).min(1).refine(distinct, 'names a folio size twice'),
+  }),
+  /** /sys/module/zswap/parameters. */
+  zswap: z
+    .strictObject({
+      max_pool_percent: count(1, 100).optional(),
+      accept_threshold_percent: count(1, 100).optional(),
+      shrinker_enabled: z.boolean().optional(),
+      zpool: z
+        .string()
+        .regex(/^[a-z0-9]{1,32}$/)
+        .optional(),
+    })
+    .default({}),
+  /** /sys/kernel/mm/transparent_hugepage, beside the folio size under test. */
+  thp: z
+    .strictObject({
+      defrag: z.enum(['always', 'defer', 'defer+madvise', 'madvise', 'never']).optional(),
+      shrink_underused: z.boolean().optional(),
+      'khugepaged/defrag': z.boolean().optional(),
+    })
+    .default({}),
+  /** /proc/sys/vm. */
+  vm: z
+    .strictObject({
+      'page-cluster': count(0, 10).optional(),
+      swappiness: count(0, 200).optional(),
+      overcommit_memory: count(0, 2).optional(),
+      max_map_count: count(1, 2 ** 31 - 1).optional(),
+      watermark_scale_factor: count(1, 3000).optional(),
+      watermark_boost_factor: count(0, 2 ** 31 - 1).optional(),
+      min_free_kbytes: count(0, 2 ** 31 - 1).optional(),
+      vfs_cache_pressure: count(0, 10_000).optional(),
+      compaction_proactiveness: count(0, 100).optional(),
+    })
+    .default({}),
+  /** The cgroup v2 the workload runs in. */
+  cgroup: z
+    .strictObject({
+      'memory.high': limitBytes.optional(),
+      'memory.max': limitBytes.optional(),
+      'memory.swap.max': limitBytes.optional(),
+      'memory.zswap.max': limitBytes.optional(),
+      'memory.zswap.writeback': z.boolean().optional(),
+      'cpuset.cpus': cpuList.optional(),
+      'cpuset.mems': cpuList.optional(),
+    })
+    .default({}),
+  workload: z.strictObject({ usemem }),
+  limits: z
+    .strictObject({
+      /** A cell that takes longer is ended and fails. */
+      time_s: count(1, 7 * 86_400).default(3600),
+      /** So is one whose processes use no CPU for so long, beyond the workload's own sleep. */
+      no_progress_s: count(1, 86_400).default(120),
+    })
+    .default({ time_s: 3600, no_progress_s: 120 }),
+  /** A cell that goes beyond is INVALID. */
+  bounds: z
+    .strictObject({
+      /** Most times that zswap may refuse a page because its pool is full. */
+      pool_limit_hit: count(0, 2 ** 31 - 1).default(0),
+    })
+    .default({ pool_limit_hit: 0 }),
+});
+
+export type Experiment = z.output<typeof experimentSchema>;
+export type UsememParameters = z.output<typeof usemem>;

@@ -1,0 +1,29 @@
+/** The library: the stages of the command line as typed functions. Nothing here prints or exits. */
+export type { Receipt } from './apply/apply.js';
+export type { Restored } from './apply/restore.js';
+export { type Mismatch, verify } from './apply/verify.js';
+export {
+  type CellData,
+  type CellRecord,
+  type Manifest,
+  type RunRecord,
+  readRecord,
+} from './collect/record.js';
+export { discover } from './discover/discover.js';
+export type { Finding, Inventory, Source } from './discover/inventory.js';
+export * from './errors.js';
+export { applyPlan } from './experiment/apply-plan.js';
+export { type Cell, cellsOf } from './experiment/cells.js';
+export { parseExperiment, readExperiment } from './experiment/file.js';
+export { type RestoreOutcome, restoreHost } from './experiment/restore-host.js';
+export { type RunEvent, type RunOptions, type RunOutcome, runExperiment } from './experiment/run.js';
+export type { Experiment } from './experiment/schema.js';
+export type { Host } from './host/host.js';
+export { openHost } from './host/open.js';
+export { type HostPath, hostPath } from './host/path.js';
+export { plan } from './plan/plan.js';
+export { renderPlan } from './plan/render.js';
+export type { Plan, Step } from './plan/steps.js';
+export { usememTables } from './report/usemem-table.js';
+export type { CellResult, Values } from './study/cell.js';
+export { type Result, study } from './study/record.js';

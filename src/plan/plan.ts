@@ -1,0 +1,35 @@
+import type { Inventory } from '../discover/inventory.js';
+import { PlanError } from '../errors.js';
+import type { Cell } from '../experiment/cells.js';
+import type { Experiment } from '../experiment/schema.js';
+import { vmSysctl } from '../kernel/sysctl.js';
+import { planCgroup } from './cgroup.js';
+import { checkCpus, checkSwap } from './checks.js';
+import { asSaid, Planner } from './planner.js';
+import type { Plan } from './steps.js';
+import { planThp } from './thp.js';
+import { usememTask } from './usemem.js';
+import { planZswap } from './zswap.js';
+
+/**
+ * Plans one cell of an experiment on a machine. Pure. Throws PlanError with every reason why it cannot be.
+ * The steps hold only what differs from the machine as the inventory saw it.
+ */
+export function plan(inventory: Inventory, experiment: Experiment, cell: Cell): Plan {
+  const planner = new Planner(inventory);
+  planZswap(planner, inventory, experiment, cell);
+  planThp(planner, inventory, experiment, cell);
+  planVm(planner, experiment);
+  const cgroup = planCgroup(planner, inventory, experiment);
+  const workload = usememTask(experiment.workload.usemem, inventory.cpu);
+  checkCpus(planner, inventory, experiment, workload);
+  checkSwap(planner, inventory, experiment, workload);
+  if (planner.issues.length > 0) throw new PlanError(planner.issues);
+  return { cell, steps: planner.steps, already: planner.already, cgroup, workload };
+}
+
+function planVm(planner: Planner, experiment: Experiment): void {
+  for (const [name, value] of Object.entries(experiment.vm)) {
+    planner.set(`vm.${name}`, vmSysctl(name), 'decimal', String(value), asSaid);
+  }
+}

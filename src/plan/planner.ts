@@ -1,0 +1,59 @@
+import type { Inventory } from '../discover/inventory.js';
+import type { PlanIssue } from '../errors.js';
+import { type CodecName, codecs, shownAfter } from '../host/codecs.js';
+import type { HostPath } from '../host/path.js';
+import type { AttributeStep, Step } from './steps.js';
+
+/** Why most steps are there. */
+export const asSaid = 'as the experiment says';
+
+/** Everything that the plan of one cell needs to know; issues are gathered, not thrown one by one. */
+export class Planner {
+  readonly issues: PlanIssue[] = [];
+  readonly steps: Step[] = [];
+  readonly already: AttributeStep[] = [];
+  private readonly inventory: Inventory;
+
+  constructor(inventory: Inventory) {
+    this.inventory = inventory;
+  }
+
+  issue(path: string, message: string, mend: string): void {
+    this.issues.push({ path, message, mend });
+  }
+
+  /** Sets an attribute of the machine that the inventory knows. */
+  set(id: string, path: HostPath, codec: CodecName, value: string, why: string, oneWay?: string): void {
+    const was = this.inventory.attributes[path];
+    if (was === undefined) {
+      const found = this.inventory.findings.find((finding) => finding.path === path);
+      this.issue(
+        path,
+        found?.message ?? 'this kernel does not offer it',
+        found?.mend ?? 'remove the key from the experiment, or use a kernel that has it',
+      );
+      return;
+    }
+    const step: AttributeStep = {
+      kind: 'attribute',
+      id,
+      path,
+      codec,
+      value,
+      was,
+      why,
+      affects: 'machine',
+      ...(oneWay === undefined ? {} : { oneWay }),
+    };
+    try {
+      const { parse } = codecs[codec];
+      (parse(was) === parse(shownAfter(codec, value)) ? this.already : this.steps).push(step);
+    } catch {
+      this.issue(
+        path,
+        `reads ${JSON.stringify(was)}, which the kernel never writes`,
+        'look at the machine (a broken mock or capture?)',
+      );
+    }
+  }
+}

@@ -1,0 +1,186 @@
+import type { CellData, Recorded } from '../collect/record.js';
+import type { Snapshot } from '../collect/snapshot.js';
+import type { Cell } from '../experiment/cells.js';
+import type { Experiment } from '../experiment/schema.js';
+import { chomp } from '../host/codecs.js';
+import { type Counters, parseFlatKeyed } from '../kernel/flat-keyed.js';
+import { averageThroughput, parseUsemem, totalThroughput } from '../run/usemem-output.js';
+
+/** A cell's numbers, by the names of the published data; a counter that the kernel does not have is not there. */
+export type Values = Readonly<Record<string, number>>;
+
+/** What a cell's raw record means. */
+export interface CellResult {
+  readonly cell: Cell;
+  readonly state: CellData['state'];
+  readonly failure: string | undefined;
+  readonly values: Values;
+  /** Reasons why the numbers are not what the cell was to measure: never print them as a result. */
+  readonly invalid: readonly string[];
+  /** What a reader should know beside valid numbers. */
+  readonly warnings: readonly string[];
+}
+
+const pageBytes = 4096;
+const zswap = '/sys/kernel/debug/zswap';
+const parameters = '/sys/module/zswap/parameters';
+const thp = '/sys/kernel/mm/transparent_hugepage';
+
+/** More zswap traffic from outside the group than this part of it all makes machine-wide counters doubtful. */
+const foreignLimit = 0.01;
+
+/** Studies one cell. Pure: an old record can be studied again. */
+export function studyCell(data: CellData, experiment: Recorded<Experiment>): CellResult {
+  const { cell, state, failure } = data;
+  const result = { cell, state, failure };
+  if (data.before === undefined || data.after === undefined || data.exit === undefined) {
+    return { ...result, values: {}, invalid: [], warnings: [] };
+  }
+  const counters = new Difference(data.before, data.after);
+  const group = data.plan.cgroup;
+  const values = {
+    ...workloadValues(data),
+    ...counterValues(counters, group, cell.folio),
+    ...derivedValues(data, counters, group),
+  };
+  return {
+    ...result,
+    values,
+    invalid: invalidReasons(data, counters, experiment),
+    warnings: warnings(data, values),
+  };
+}
+
+/** Counters by which a file grew between two snapshots; undefined where either lacks it. */
+class Difference {
+  readonly before: Snapshot;
+  readonly after: Snapshot;
+  readonly #parsed = new Map<string, [Counters, Counters] | undefined>();
+
+  constructor(before: Snapshot, after: Snapshot) {
+    this.before = before;
+    this.after = after;
+  }
+
+  /** Of a file with one number. */
+  ofFile(path: string): number | undefined {
+    const [from, to] = [this.before.files[path], this.after.files[path]];
+    if (from === undefined || to === undefined) return undefined;
+    return Number(BigInt(chomp(to)) - BigInt(chomp(from)));
+  }
+
+  /** Of one line `key value` of a file. */
+  ofKey(path: string, key: string): number | undefined {
+    if (!this.#parsed.has(path)) {
+      const [from, to] = [this.before.files[path], this.after.files[path]];
+      this.#parsed.set(
+        path,
+        from === undefined || to === undefined
+          ? undefined
+          : [parseFlatKeyed(from, path), parseFlatKeyed(to, path)],
+      );
+    }
+    const [from, to] = this.#parsed.get(path) ?? [];
+    const [a, b] = [from?.get(key), to?.get(key)];
+    return a === undefined || b === undefined ? undefined : Number(b - a);
+  }
+}
+
+/** Time from wait4; throughput from usemem's own lines, as the cover letter sums them. */
+function workloadValues(data: CellData): Values {
+  const { processes } = parseUsemem(data.stdout);
+  const exit = data.exit;
+  return defined({
+    total_throughput_kb_s: processes.length === 0 ? undefined : Number(totalThroughput(processes)),
+    avg_throughput_kb_s: processes.length === 0 ? undefined : Number(averageThroughput(processes)),
+    elapsed_s: exit === undefined ? undefined : Number(exit.elapsedNs) / 1e9,
+    user_s: exit === undefined ? undefined : Number(exit.userUs) / 1e6,
+    sys_s: exit === undefined ? undefined : Number(exit.systemUs) / 1e6,
+  });
+}
+
+/** The letter's rows and where each comes from. */
+function counterValues(counters: Difference, group: string, folio: string): Values {
+  const vmstat = (key: string) => counters.ofKey('/proc/vmstat', key);
+  const size = (name: string) => counters.ofFile(`${thp}/hugepages-${folio}/stats/${name}`);
+  return defined({
+    memcg_high: counters.ofKey(`${group}/memory.events`, 'high'),
+    memcg_swap_fail: counters.ofKey(`${group}/memory.swap.events`, 'fail'),
+    zswpout: vmstat('zswpout'),
+    zswpin: vmstat('zswpin'),
+    pswpout: vmstat('pswpout'),
+    pswpin: vmstat('pswpin'),
+    thp_swpout: vmstat('thp_swpout'),
+    thp_swpout_fallback: vmstat('thp_swpout_fallback'),
+    [`${folio}_swpout_fallback`]: size('swpout_fallback'),
+    pgmajfault: vmstat('pgmajfault'),
+    [`ZSWPOUT-${folio}`]: size('zswpout'),
+    [`SWPOUT-${folio}`]: size('swpout'),
+  });
+}
+
+/** Rows that the letter does not have. */
+function derivedValues(data: CellData, counters: Difference, group: string): Values {
+  const high = counters.ofKey(`${group}/memory.events`, 'high');
+  const own = counters.ofKey(`${group}/memory.stat`, 'zswpout');
+  const all = counters.ofKey('/proc/vmstat', 'zswpout');
+  const stat = data.fullest?.files[`${group}/memory.stat`];
+  const fullest = stat === undefined ? undefined : parseFlatKeyed(stat, `${group}/memory.stat`);
+  const [compressed, original] = [fullest?.get('zswap'), fullest?.get('zswapped')];
+  return defined({
+    pages_per_memcg_high: high && own !== undefined ? own / high : undefined,
+    compressed_bytes_per_page:
+      compressed !== undefined && original ? (Number(compressed) / Number(original)) * pageBytes : undefined,
+    foreign_zswpout: own !== undefined && all !== undefined ? Math.max(0, all - own) : undefined,
+  });
+}
+
+function invalidReasons(data: CellData, counters: Difference, experiment: Recorded<Experiment>): string[] {
+  const reasons: string[] = [];
+  const used = data.after?.files[`${parameters}/compressor`];
+  if (used !== undefined && chomp(used) !== data.cell.compressor)
+    reasons.push(`zswap's compressor was ${chomp(used)} at the end`);
+  const enabled = data.after?.files[`${parameters}/enabled`];
+  if (enabled !== undefined && chomp(enabled) !== 'Y') reasons.push('zswap was disabled at the end');
+
+  const gauge = (snapshot: Snapshot | undefined) =>
+    Number(snapshot?.files[`${zswap}/stored_incompressible_pages`] ?? 0);
+  const incompressible = Math.max(gauge(data.fullest), gauge(data.after)) - gauge(data.before);
+  const stat = data.fullest?.files[`${data.plan.cgroup}/memory.stat`];
+  const groupIncompressible =
+    stat === undefined ? 0n : (parseFlatKeyed(stat, 'memory.stat').get('zswap_incomp') ?? 0n);
+  if (incompressible > 0 || groupIncompressible > 0n) {
+    reasons.push(`${Math.max(incompressible, Number(groupIncompressible))} pages were stored uncompressed`);
+  }
+  for (const path of Object.keys(counters.after.files).filter((each) =>
+    each.startsWith(`${zswap}/reject_`),
+  )) {
+    const count = counters.ofFile(path);
+    if (count !== undefined && count > 0) reasons.push(`${path.slice(zswap.length + 1)} rose by ${count}`);
+  }
+  const full = counters.ofFile(`${zswap}/pool_limit_hit`);
+  const bound = experiment.bounds.pool_limit_hit;
+  if (full !== undefined && full > bound)
+    reasons.push(`pool_limit_hit rose by ${full}, the experiment allows ${bound}`);
+  return reasons;
+}
+
+function warnings(data: CellData, values: Values): string[] {
+  const found: string[] = [];
+  if (data.after?.files[`${zswap}/stored_pages`] === undefined) {
+    found.push('debugfs/zswap was not readable: rejected and incompressible pages are not observable');
+  }
+  const { foreign_zswpout: foreign, zswpout } = values;
+  if (foreign !== undefined && zswpout !== undefined && foreign > zswpout * foreignLimit) {
+    found.push(
+      `${foreign} of ${zswpout} pages went to zswap from outside the group: something else on this machine swaps`,
+    );
+  }
+  return found;
+}
+
+function defined(values: Readonly<Record<string, number | undefined>>): Values {
+  return Object.fromEntries(
+    Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== undefined),
+  );
+}

@@ -1,0 +1,401 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { basename, isAbsolute, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isLabError, RequirementError, UsageError, VmError } from '../errors.js';
+import { helperPath, native } from '../native/load.js';
+import type { NativeLock } from '../native/surface.js';
+import { Channel, type ProgramEnd, type ProgramRequest } from './channel.js';
+import { cacheFolder, ownFolder } from './folders.js';
+import { guestInitramfs } from './initramfs.js';
+import { ensureKernel, type GuestKernel } from './kernel-package.js';
+import { channelCount, type GuestInit, qemuArguments } from './qemu.js';
+import { swapHeader } from './swap-area.js';
+
+/** Where the guest sees the runtime folder's `share`. */
+export const shareMount = '/share';
+
+const qemu = 'qemu-system-x86_64';
+/** How long a running guest may take to answer a new client (it first ends what the one before left), ms. */
+const answerLimitMs = 60_000;
+/** How long a guest may take to switch itself off before QEMU is ended, ms. */
+const powerOffLimitMs = 15_000;
+/** sun_path of a UNIX socket holds 108 bytes with the NUL that ends it (unix(7)). */
+const socketPathBytes = 107;
+
+/** What a guest is made of. */
+export interface GuestOptions {
+  /** Runtime folder, absolute. */
+  readonly folder: string;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  /** Size of the swap disk; the file behind it is sparse. */
+  readonly swapBytes: number;
+  readonly init: GuestInit;
+  /** Further words for the kernel's command line. */
+  readonly append: readonly string[];
+  /** The guest switches itself off when this process is gone; else it runs until it is stopped. */
+  readonly leased: boolean;
+  readonly bootLimitMs: number;
+  /** Takes one line for each thing that takes long. */
+  readonly progress: (line: string) => void;
+  /** Ends the start with the signal's reason; no guest is left. */
+  readonly signal?: AbortSignal;
+}
+
+/** Sizes of a guest that nobody chose. */
+export const guestDefaults = {
+  memoryMiB: 2048,
+  cpus: 2,
+  swapBytes: 4 * 2 ** 30,
+  init: 'agent',
+  append: [],
+  bootLimitMs: 120_000,
+} as const satisfies Partial<GuestOptions>;
+
+/** A running guest, as its runtime folder's guest.json tells. */
+export interface GuestState {
+  readonly schemaVersion: 1;
+  readonly pid: number;
+  /** When that process was started, clock ticks since the machine's boot: tells it from another with its pid. */
+  readonly startTicks: string;
+  readonly kernel: GuestKernel;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  readonly swapBytes: number;
+  readonly init: GuestInit;
+}
+
+/** Output and end of a program, both in memory. */
+export interface ProgramResult extends ProgramEnd {
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+}
+
+/** Field 22 of /proc/PID/stat (proc(5)); undefined when there is no such process or it is dead already. */
+function startTicks(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name, field 2, may hold blanks and parentheses.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function isRunning(state: GuestState): boolean {
+  return startTicks(state.pid) === state.startTicks;
+}
+
+const paths = (folder: string) => ({
+  lock: join(folder, 'guest.lock'),
+  state: join(folder, 'guest.json'),
+  initramfs: join(folder, 'initramfs'),
+  console: join(folder, 'console.log'),
+  qemuLog: join(folder, 'qemu.log'),
+  share: join(folder, 'share'),
+  socket: (channel: number) => join(folder, `${channel}.sock`),
+  channelLock: (channel: number) => join(folder, `${channel}.lock`),
+});
+
+/** The last lines of a log, fit for a terminal. */
+async function lastLines(file: string, count: number): Promise<string> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  const lines = text.split('\n').map((line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, ''));
+  return lines
+    .filter((line) => line.trim() !== '')
+    .slice(-count)
+    .map((line) => `\n  ${line}`)
+    .join('');
+}
+
+/** An error about the guest with what it said last. */
+async function guestError(folder: string, message: string, cause?: unknown): Promise<VmError> {
+  const { console: log, qemuLog } = paths(folder);
+  const said = (await lastLines(qemuLog, 5)) + (await lastLines(log, 15));
+  return new VmError(`${message}; its console is ${log}${said}`, { cause });
+}
+
+/** A running guest. */
+export class Guest {
+  readonly folder: string;
+  readonly state: GuestState;
+  /** Channel 0 of a leased guest: it lives as long as this connection. */
+  readonly #lease: Channel | undefined;
+
+  constructor(folder: string, state: GuestState, lease?: Channel) {
+    this.folder = folder;
+    this.state = state;
+    this.#lease = lease;
+  }
+
+  /** Folder of the machine that the guest sees, writable, as `shareMount`. */
+  get share(): string {
+    return paths(this.folder).share;
+  }
+
+  /** Whether its QEMU is alive. */
+  isRunning(): boolean {
+    return isRunning(this.state);
+  }
+
+  /** Connects to a free channel; waits while all are in use. Throws VmError when the guest is dead. */
+  async connect(): Promise<Channel> {
+    const signal = AbortSignal.timeout(answerLimitMs);
+    for (;;) {
+      for (let n = 0; n < channelCount; n += 1) {
+        try {
+          const channel = await openChannel(this.folder, n, signal);
+          if (channel !== undefined) return channel;
+        } catch (cause) {
+          const what = signal.aborted ? `does not answer within ${answerLimitMs / 1000} s` : 'is gone';
+          throw await guestError(this.folder, `the guest in ${this.folder} ${what}`, cause);
+        }
+      }
+      if (signal.aborted) {
+        throw new VmError(`all ${channelCount} channels of the guest in ${this.folder} are in use`, {
+          hint: 'wait for one of the programs in it to end',
+        });
+      }
+      await sleep(50);
+    }
+  }
+
+  /** Runs a program and passes its output on; `control` gets the channel, to send signals by. */
+  async exec(request: ProgramRequest, control?: (channel: Channel) => void): Promise<ProgramEnd> {
+    const channel = await this.connect();
+    try {
+      control?.(channel);
+      return await channel.run(request);
+    } catch (cause) {
+      if (isLabError(cause) && isRunning(this.state)) throw cause;
+      throw await guestError(
+        this.folder,
+        `the guest in ${this.folder} ended while ${request.argv[0]} ran`,
+        cause,
+      );
+    } finally {
+      channel.close();
+    }
+  }
+
+  /** Runs a program and gives its output whole. */
+  async run(
+    argv: readonly string[],
+    options: Omit<ProgramRequest, 'argv' | 'onOutput'> = {},
+  ): Promise<ProgramResult> {
+    const output: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
+    const end = await this.exec({
+      ...options,
+      argv,
+      onOutput: (stream, bytes) => void output[stream].push(bytes),
+    });
+    return { ...end, stdout: Buffer.concat(output.stdout), stderr: Buffer.concat(output.stderr) };
+  }
+
+  /** Switches the guest off and removes its runtime folder. */
+  async stop(): Promise<void> {
+    await endGuest(this.folder, this.state, this.#lease);
+    await removeFolder(this.folder);
+  }
+}
+
+function tryLock(path: string): NativeLock | undefined {
+  const lock = native().tryLock(path);
+  if (!('errno' in lock)) return lock;
+  if (lock.code === 'EAGAIN' || lock.code === 'EWOULDBLOCK') return undefined;
+  throw new VmError(`${path}: ${lock.code} from ${lock.syscall}`);
+}
+
+/** Connects to one channel; undefined when it is in use. */
+async function openChannel(folder: string, n: number, signal: AbortSignal): Promise<Channel | undefined> {
+  const lock = tryLock(paths(folder).channelLock(n));
+  return lock === undefined ? undefined : Channel.open(paths(folder).socket(n), lock, signal);
+}
+
+/** Ends the guest: by its own power-off, then by signals to the process that is surely still ours. */
+async function endGuest(folder: string, state: GuestState, lease: Channel | undefined): Promise<void> {
+  try {
+    const limit = AbortSignal.timeout(powerOffLimitMs);
+    const channel = lease ?? (await openChannel(folder, 0, limit));
+    await channel?.powerOff(limit);
+  } catch {
+    // A guest that does not answer is ended by signals.
+  }
+  for (const [signal, limitMs] of [
+    [0, 2_000],
+    ['SIGTERM', 3_000],
+    ['SIGKILL', 3_000],
+  ] as const) {
+    if (isRunning(state)) process.kill(state.pid, signal);
+    for (let waitedMs = 0; isRunning(state) && waitedMs < limitMs; waitedMs += 20) await sleep(20);
+  }
+  if (isRunning(state))
+    throw new VmError(`${qemu} (pid ${state.pid}) of the guest in ${folder} does not end`);
+}
+
+/** The guest that runs in a runtime folder; undefined when none does. */
+export async function findGuest(folder: string): Promise<Guest | undefined> {
+  const text = await readFile(paths(folder).state, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  await ownFolder(folder);
+  let state: GuestState;
+  try {
+    state = JSON.parse(text) as GuestState;
+  } catch (cause) {
+    throw new VmError(`${paths(folder).state} is damaged`, { cause, hint: `remove ${folder}` });
+  }
+  return isRunning(state) ? new Guest(folder, state) : undefined;
+}
+
+/** An unlinked file of the swap disk's size with a swap area's header: it is gone when QEMU is. */
+async function swapDisk(sizeBytes: number): Promise<FileHandle> {
+  // Not in the runtime folder, which often is in memory.
+  const path = join(cacheFolder(), `swap-${process.pid}-${Date.now()}`);
+  const file = await open(path, 'wx+', 0o600);
+  await rm(path);
+  await file.write(swapHeader(sizeBytes), 0, undefined, 0);
+  await file.truncate(sizeBytes);
+  return file;
+}
+
+/** Boots a guest; resolves when its agent answers. Throws VmError with the console's last lines when it does not. */
+export async function startGuest(options: GuestOptions): Promise<Guest> {
+  const { folder } = options;
+  const at = paths(folder);
+  if (!isAbsolute(folder)) throw new UsageError(`not an absolute path: ${folder}`);
+  if (Buffer.byteLength(at.socket(channelCount - 1)) > socketPathBytes) {
+    throw new UsageError(`the guest's runtime folder is too long for a socket's path: ${folder}`, {
+      hint: 'name a shorter one with --dir',
+    });
+  }
+  const kernel = await ensureKernel(options.progress);
+  await makeFolder(folder);
+  const lock = tryLock(at.lock);
+  if (lock === undefined) throw new VmError(`another process is starting a guest in ${folder}`);
+  try {
+    if ((await findGuest(folder)) !== undefined) {
+      throw new VmError(`a guest runs in ${folder} already`, { hint: "stop it with 'iaa-zswap vm stop'" });
+    }
+    await clean(folder);
+    await mkdir(at.share, { mode: 0o700 });
+    await writeFile(at.initramfs, await guestInitramfs(kernel, helperPath('guest_init')), { mode: 0o600 });
+    options.progress(`booting ${kernel.kernel.release}`);
+    return await boot(options, kernel);
+  } finally {
+    lock.release();
+  }
+}
+
+/** Removes what a guest that has ended left in its folder; the locks stay. */
+async function clean(folder: string): Promise<void> {
+  const at = paths(folder);
+  for (const file of [at.state, at.initramfs, at.console, at.qemuLog]) await rm(file, { force: true });
+  for (let n = 0; n < channelCount; n += 1) await rm(at.socket(n), { force: true });
+  await rm(at.share, { recursive: true, force: true });
+}
+
+/** Removes a runtime folder, but nothing in it that is not the guest's. */
+async function removeFolder(folder: string): Promise<void> {
+  await clean(folder);
+  const at = paths(folder);
+  for (let n = 0; n < channelCount; n += 1) await rm(at.channelLock(n), { force: true });
+  await rm(at.lock, { force: true });
+  await rmdir(folder).catch(() => undefined);
+}
+
+/** Makes the runtime folder; throws UsageError for one that holds other things, which starting would mix with. */
+async function makeFolder(folder: string): Promise<void> {
+  await ownFolder(folder);
+  const names = await readdir(folder);
+  if (names.length > 0 && !names.includes(basename(paths(folder).lock))) {
+    throw new UsageError(`${folder} holds other files than a guest's`, {
+      hint: 'name an empty folder with --dir',
+    });
+  }
+}
+
+async function boot(options: GuestOptions, kernel: Awaited<ReturnType<typeof ensureKernel>>): Promise<Guest> {
+  const { folder, memoryMiB, cpus, swapBytes, init } = options;
+  const at = paths(folder);
+  const args = qemuArguments({
+    ...options,
+    vmlinuz: kernel.vmlinuz,
+    modules: kernel.modules,
+    initramfs: at.initramfs,
+    share: at.share,
+    consoleLog: at.console,
+    swapFd: 3,
+    socketPath: at.socket,
+  });
+  const log = await open(at.qemuLog, 'wx', 0o600);
+  const swap = await swapDisk(swapBytes);
+  let child: ChildProcess;
+  try {
+    // Of its own session: a Ctrl-C at the terminal is for the program in the guest, not for QEMU.
+    child = spawn(qemu, args, { cwd: folder, detached: true, stdio: ['ignore', log.fd, log.fd, swap.fd] });
+  } finally {
+    await log.close();
+    await swap.close();
+  }
+  const exited = new Promise<never>((_, reject) => {
+    child.once('error', (cause) => {
+      const hint = 'apt-get install qemu-system-x86';
+      reject(new RequirementError(`${qemu} cannot be started: ${cause.message}`, { cause, hint }));
+    });
+    child.once('exit', (code, signal) => reject(new VmError(`${qemu} ended (${signal ?? code})`)));
+  });
+  exited.catch(() => undefined);
+  child.unref();
+  const pid = child.pid;
+  if (pid === undefined) return exited;
+  const ticks = startTicks(pid);
+  const state: GuestState = {
+    schemaVersion: 1,
+    pid,
+    startTicks: ticks ?? '',
+    kernel: kernel.kernel,
+    memoryMiB,
+    cpus,
+    swapBytes,
+    init,
+  };
+  await writeFile(at.state, `${JSON.stringify(state, undefined, 2)}\n`, { mode: 0o600 });
+
+  const limit = AbortSignal.timeout(options.bootLimitMs);
+  const ended = new AbortController();
+  const signals = [limit, ended.signal, ...(options.signal === undefined ? [] : [options.signal])];
+  try {
+    const channel = await Promise.race([exited, firstChannel(folder, AbortSignal.any(signals))]);
+    if (options.leased) return new Guest(folder, state, channel);
+    channel.close();
+    return new Guest(folder, state);
+  } catch (cause) {
+    ended.abort();
+    child.kill('SIGKILL');
+    if (options.signal?.aborted) throw options.signal.reason;
+    if (cause instanceof RequirementError) throw cause;
+    const what = limit.aborted
+      ? `the guest did not boot within ${options.bootLimitMs / 1000} s`
+      : `the guest did not boot: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw await guestError(folder, what, cause);
+  }
+}
+
+/** Connects as soon as QEMU listens; the agent answers when the guest is up. */
+async function firstChannel(folder: string, signal: AbortSignal): Promise<Channel> {
+  for (;;) {
+    try {
+      const channel = await openChannel(folder, 0, signal);
+      if (channel !== undefined) return channel;
+    } catch (error) {
+      if (signal.aborted || !notListening.has((error as { code?: unknown }).code)) throw error;
+    }
+    await sleep(20);
+  }
+}
+
+/** What connect(2) gives before QEMU's bind(2), and between that and its listen(2). */
+const notListening = new Set<unknown>(['ENOENT', 'ECONNREFUSED']);

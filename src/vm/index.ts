@@ -1,0 +1,14 @@
+export { type Channel, type ProgramEnd, type ProgramRequest, shellExitCode } from './channel.js';
+export { runtimeFolder, temporaryFolder } from './folders.js';
+export {
+  findGuest,
+  Guest,
+  type GuestOptions,
+  type GuestState,
+  guestDefaults,
+  type ProgramResult,
+  shareMount,
+  startGuest,
+} from './guest.js';
+export { fetchKernel, type GuestKernel, type KernelPackage } from './kernel-package.js';
+export type { GuestInit } from './qemu.js';
