@@ -14,7 +14,6 @@
       'target_name': 'core',
       'type': 'static_library',
       'sources': [
-        'native/common/serial_thread.cc',
         'native/hostfs/host_root.cc',
         'native/hostfs/file_lock.cc',
       ],

@@ -2,7 +2,7 @@
 // scripts/test starts it after the set-up and with this machine's kernel files read-only.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { run as runTestFiles } from 'node:test';
 import { inspect, parseArgs } from 'node:util';
 import { run, textChecks, tidyChecks, typeCheck } from './checks.mjs';
@@ -74,11 +74,8 @@ async function runTests(tally, files, { parallel, minutesPerFile }) {
     if (type === 'test:stdout' || type === 'test:stderr') said += data.message;
     if (type === 'test:start') parents = [...parents.slice(0, data.nesting), data.name];
     if (type !== 'test:pass' && type !== 'test:fail') continue;
-    const name = [
-      data.file?.replace(/^.*build\/test\/test\//, ''),
-      ...parents.slice(0, data.nesting),
-      data.name,
-    ].join(' > ');
+    const file = relative(process.cwd(), data.file ?? '').replace(/^build\/test\//, '');
+    const name = [file, ...parents.slice(0, data.nesting), data.name].join(' > ');
     const error = data.details?.error;
     if (data.skip !== undefined || data.todo !== undefined) {
       const reason = [data.skip, data.todo].find((text) => typeof text === 'string');

@@ -17,7 +17,7 @@ missing() {
 }
 
 # To build the addon and to get and boot the guest's kernel.
-BASE_PACKAGES=(ca-certificates g++ git kmod make python3 qemu-system-x86 util-linux xz-utils zstd)
+BASE_PACKAGES=(ca-certificates debian-archive-keyring g++ git kmod make python3 qemu-system-x86)
 # For the checks on the C++ code.
 CHECK_PACKAGES=(clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev)
 

@@ -73,6 +73,76 @@ std::deque<std::string> components(std::string_view path) {
   return parts;
 }
 
+std::optional<Failure> require_directory(int fd) {
+  struct stat status{};
+  if (fstat(fd, &status) < 0) return last_failure("fstat");
+  if (!S_ISDIR(status.st_mode)) return Failure{.error = ENOTDIR, .syscall = "openat"};
+  return std::nullopt;
+}
+
+/**
+ * Resolves a path without openat2: one openat(O_NOFOLLOW) per component, symlinks followed by us.
+ * `..` goes back to the descriptor we came from and never asks the kernel, so no rename can carry
+ * us out of the root. Magic links are followed by their text, inside the root, like any other.
+ */
+class Walk {
+ public:
+  Walk(int root, std::string_view path, bool keep_last_link)
+      : root_(root), keep_last_link_(keep_last_link), pending_(components(path)) {}
+
+  /** The O_PATH descriptor at the end of the path. */
+  Result<UniqueFd> finish() {
+    while (!pending_.empty()) {
+      const std::string name = std::move(pending_.front());
+      pending_.pop_front();
+      if (const std::optional<Failure> failure = step(name)) return *failure;
+    }
+    if (!trail_.empty()) return std::move(trail_.back());
+    UniqueFd root(fcntl(root_, F_DUPFD_CLOEXEC, 0));
+    if (!root.is_open()) return last_failure("fcntl");
+    return root;
+  }
+
+ private:
+  [[nodiscard]] int here() const { return trail_.empty() ? root_ : trail_.back().get(); }
+
+  std::optional<Failure> step(const std::string& name) {
+    if (name.empty() || name == "." || name == "..") {
+      // `file/`, `file/.` and `file/..` are ENOTDIR to the kernel.
+      if (const std::optional<Failure> failure = require_directory(here())) return failure;
+      if (name == ".." && !trail_.empty()) trail_.pop_back();
+      return std::nullopt;
+    }
+    UniqueFd next(uninterrupted(
+        [&] { return openat(here(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC); }));
+    if (!next.is_open()) return last_failure("openat");
+    struct stat status{};
+    if (fstat(next.get(), &status) < 0) return last_failure("fstat");
+    const bool is_last = pending_.empty();
+    if (S_ISLNK(status.st_mode) && !(is_last && keep_last_link_)) return follow(next);
+    trail_.push_back(std::move(next));
+    return std::nullopt;
+  }
+
+  /** Puts the link's own components before those still to come. */
+  std::optional<Failure> follow(const UniqueFd& link) {
+    if (++links_ > kMaxLinks) return Failure{.error = ELOOP, .syscall = "openat"};
+    const Result<std::string> text = link_text(link);
+    if (!text.ok()) return text.failure();
+    if (text.value().starts_with('/')) trail_.clear();
+    const std::deque<std::string> parts = components(text.value());
+    pending_.insert(pending_.begin(), parts.begin(), parts.end());
+    return std::nullopt;
+  }
+
+  int root_;
+  bool keep_last_link_;
+  std::deque<std::string> pending_;
+  /** The way from the root, without it. */
+  std::vector<UniqueFd> trail_;
+  int links_ = 0;
+};
+
 }  // namespace
 
 HostRoot::HostRoot(UniqueFd root, UniqueFd proc_self_fd, Access access, Resolver resolver)
@@ -122,48 +192,8 @@ Result<UniqueFd> HostRoot::find_by_openat2(const std::string& path, LastLink las
                          static_cast<std::uint64_t>(O_PATH | O_CLOEXEC | keep));
 }
 
-// The same without openat2: one openat(O_NOFOLLOW) per component, symlinks followed by us. `..`
-// goes back to the descriptor we came from and never asks the kernel, so no rename can carry us out
-// of the root. Magic links are followed by their text, inside the root, like any other.
 Result<UniqueFd> HostRoot::find_by_components(std::string_view path, LastLink last_link) const {
-  std::deque<std::string> pending = components(path);
-  std::vector<UniqueFd> trail;  // the way from the root, without it
-  int links = 0;
-  while (!pending.empty()) {
-    const std::string name = std::move(pending.front());
-    pending.pop_front();
-    const int here = trail.empty() ? root_.get() : trail.back().get();
-    const bool is_last = pending.empty();
-    if (name.empty() || name == "." || name == "..") {
-      // `file/`, `file/.` and `file/..` are ENOTDIR to the kernel.
-      if (!trail.empty()) {
-        struct stat status{};
-        if (fstat(here, &status) < 0) return last_failure("fstat");
-        if (!S_ISDIR(status.st_mode)) return Failure{.error = ENOTDIR, .syscall = "openat"};
-        if (name == "..") trail.pop_back();
-      }
-      continue;
-    }
-    UniqueFd next(
-        uninterrupted([&] { return openat(here, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC); }));
-    if (!next.is_open()) return last_failure("openat");
-    struct stat status{};
-    if (fstat(next.get(), &status) < 0) return last_failure("fstat");
-    if (!S_ISLNK(status.st_mode) || (is_last && last_link == LastLink::kKeep)) {
-      trail.push_back(std::move(next));
-      continue;
-    }
-    if (++links > kMaxLinks) return Failure{.error = ELOOP, .syscall = "openat"};
-    const Result<std::string> text = link_text(next);
-    if (!text.ok()) return text.failure();
-    if (text.value().starts_with('/')) trail.clear();
-    const std::deque<std::string> parts = components(text.value());
-    pending.insert(pending.begin(), parts.begin(), parts.end());
-  }
-  if (!trail.empty()) return std::move(trail.back());
-  UniqueFd root(fcntl(root_.get(), F_DUPFD_CLOEXEC, 0));
-  if (!root.is_open()) return last_failure("fcntl");
-  return root;
+  return Walk(root_.get(), path, last_link == LastLink::kKeep).finish();
 }
 
 Result<HostRoot::Entry> HostRoot::find_entry(const std::string& path) const {
@@ -272,7 +302,7 @@ Result<std::vector<std::string>> HostRoot::list(const std::string& path) const {
     names.emplace_back(name);
   }
   if (errno != 0) return last_failure("getdents64");
-  std::sort(names.begin(), names.end());
+  std::ranges::sort(names);
   return names;
 }
 

@@ -34,7 +34,6 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
 #include <optional>
 #include <string>
@@ -58,6 +57,7 @@ constexpr int kExitUsage = 2;
 // What a shell says for a program that could not be executed; only our own pipe tells the two
 // apart.
 constexpr int kExitNotExecuted = 127;
+constexpr int kExitNobodyToTell = 126;
 
 /** What the child could not do, as it travels through the pipe. */
 struct ChildFailure {
@@ -67,7 +67,7 @@ struct ChildFailure {
 
 std::int64_t monotonic_ns() {
   timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  static_cast<void>(clock_gettime(CLOCK_MONOTONIC, &now));  // it cannot fail for this clock
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
@@ -86,17 +86,21 @@ sigset_t awaited_signals() {
 /** Tells the launcher which call has just failed and ends the child. */
 [[noreturn]] void give_up(const UniqueFd& failure_pipe, const char* syscall) {
   ChildFailure failure{.error = errno, .syscall = {}};
-  std::strncpy(failure.syscall.data(), syscall, failure.syscall.size() - 1);
-  // A struct below PIPE_BUF goes in whole. If the launcher is gone, nobody is left to tell.
-  if (write(failure_pipe.get(), &failure, sizeof failure) < 0) _exit(kExitNotExecuted);
-  _exit(kExitNotExecuted);
+  std::string_view(syscall).copy(failure.syscall.data(), failure.syscall.size() - 1);
+  // A struct below PIPE_BUF goes in whole, unless the launcher is gone.
+  const bool told = write(failure_pipe.get(), &failure, sizeof failure) >= 0;
+  _exit(told ? kExitNotExecuted : kExitNobodyToTell);
+}
+
+void set_disposition(int signal, __sighandler_t disposition) {
+  struct sigaction action{};
+  action.sa_handler = disposition;
+  sigaction(signal, &action, nullptr);
 }
 
 void restore_default_signals() {
-  struct sigaction action{};
-  action.sa_handler = SIG_DFL;
   // SIGKILL, SIGSTOP and glibc's own two refuse; they have no other disposition anyway.
-  for (int signal = 1; signal < NSIG; ++signal) sigaction(signal, &action, nullptr);
+  for (int signal = 1; signal < NSIG; ++signal) set_disposition(signal, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -114,7 +118,7 @@ void restore_default_signals() {
     if (!procs.is_open()) give_up(failure_pipe, "openat(cgroup.procs)");
     if (write(procs.get(), "0", 1) != 1) give_up(failure_pipe, "write(cgroup.procs)");
   }
-  UniqueFd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const UniqueFd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!null.is_open()) give_up(failure_pipe, "open(/dev/null)");
   if (dup2(null.get(), STDIN_FILENO) < 0) give_up(failure_pipe, "dup2");
   // Closed by the exec and not here: the failure pipe has to live until then.
@@ -158,10 +162,11 @@ Result<pid_t> start(const char* cgroup_path, char* const* program) {
   // The exec closes the last writing end: either it succeeded or the reason why not arrives.
   failure_out.close();
   ChildFailure failure{};
-  ssize_t count = 0;
-  do {
+  ssize_t count = -1;
+  while (count < 0) {
     count = read(failure_in.get(), &failure, sizeof failure);
-  } while (count < 0 && errno == EINTR);
+    if (count < 0 && errno != EINTR) break;
+  }
   if (count != static_cast<ssize_t>(sizeof failure)) return child;
   waitpid(child, nullptr, 0);
   static std::array<char, sizeof failure.syscall> name = failure.syscall;
@@ -233,13 +238,14 @@ int run(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == "--hold") return hold();
   if (argc < 4 || std::string_view(argv[2]) != "--" || argv[1][0] != '/' || argv[3][0] != '/' ||
       fcntl(kReportFd, F_GETFL) < 0) {
-    static constexpr std::string_view kUsage =
-        "usage: launch CGROUP_DIR -- PROGRAM ARGS... 3>REPORT, or launch --hold\n"
-        "CGROUP_DIR and PROGRAM are absolute paths. This is a part of iaa-zswap, started by it.\n";
-    return write(STDERR_FILENO, kUsage.data(), kUsage.size()) < 0 ? kExitUsage : kExitUsage;
+    static_cast<void>(std::fputs(
+        "usage: launch CGROUP_DIR -- PROGRAM ARGS... 3>REPORT\n"
+        "CGROUP_DIR and PROGRAM are absolute paths. This is a part of iaa-zswap, started by it.\n",
+        stderr));
+    return kExitUsage;
   }
-  signal(SIGPIPE, SIG_IGN);  // a report nobody reads is an exit code
-  signal(SIGCHLD, SIG_DFL);  // inherited SIG_IGN would have the kernel reap the child
+  set_disposition(SIGPIPE, SIG_IGN);  // a report nobody reads is an exit code
+  set_disposition(SIGCHLD, SIG_DFL);  // inherited SIG_IGN would have the kernel reap the child
   const sigset_t awaited = awaited_signals();
   sigprocmask(SIG_BLOCK, &awaited, nullptr);
 

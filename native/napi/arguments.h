@@ -89,22 +89,26 @@ auto take_arguments(const Napi::CallbackInfo& info, const char* signature) {
     return refuse("the number of arguments must be " + std::to_string(sizeof...(Kinds)) +
                   ", it is " + std::to_string(info.Length()));
   }
-  return [&]<std::size_t... I>(std::index_sequence<I...>) -> std::optional<Plain> {
-    Values values;
-    const char* expected = nullptr;
-    std::size_t wrong = 0;
-    [[maybe_unused]] const auto take = [&]<typename Kind>(std::size_t index, auto& value) {
-      value = Kind::take(info[index]);
-      if (value) return true;
-      expected = Kind::kExpected;
-      wrong = index;
-      return false;
-    };
-    if (!(take.template operator()<Kinds>(I, std::get<I>(values)) && ...)) {
-      return refuse("argument " + std::to_string(wrong + 1) + " must be " + expected);
-    }
-    return Plain(std::move(*std::get<I>(values))...);
-  }(std::index_sequence_for<Kinds...>{});
+  if constexpr (sizeof...(Kinds) == 0) {
+    return std::optional<Plain>(Plain{});
+  } else {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) -> std::optional<Plain> {
+      Values values;
+      const char* expected = nullptr;
+      std::size_t wrong = 0;
+      const auto take = [&]<typename Kind>(std::size_t index, auto& value) {
+        value = Kind::take(info[index]);
+        if (value) return true;
+        expected = Kind::kExpected;
+        wrong = index;
+        return false;
+      };
+      if (!(take.template operator()<Kinds>(I, std::get<I>(values)) && ...)) {
+        return refuse("argument " + std::to_string(wrong + 1) + " must be " + expected);
+      }
+      return Plain(std::move(*std::get<I>(values))...);
+    }(std::index_sequence_for<Kinds...>{});
+  }
 }
 
 }  // namespace iaa_zswap::napi

@@ -54,8 +54,11 @@ inline Napi::Value to_js(Napi::Env env, const std::vector<common::Result<std::st
   for (std::uint32_t i = 0; i < files.size(); ++i) {
     const Napi::HandleScope scope(env);
     const common::Result<std::string>& file = files[i];
-    array.Set(i, file.ok() ? Napi::Buffer<char>::Copy(env, file.value().data(), file.value().size())
-                           : to_js(env, file.failure()));
+    if (file.ok()) {
+      array.Set(i, Napi::Buffer<char>::Copy(env, file.value().data(), file.value().size()));
+    } else {
+      array.Set(i, to_js(env, file.failure()));
+    }
   }
   return array;
 }

@@ -13,7 +13,6 @@
 namespace iaa_zswap::napi {
 
 using common::Failure;
-using common::Job;
 using common::Result;
 using common::SerialThread;
 using hostfs::HostRoot;
@@ -32,12 +31,12 @@ Napi::Promise resolved(Napi::Env env, const T& value) {
 }  // namespace
 
 /** One write, mkdir or rmdir; it keeps its root open. */
-class HostRootObject::ChangeJob final : public Job {
+class HostRootObject::ChangeJob {
  public:
   ChangeJob(Napi::Env env, std::shared_ptr<const HostRoot> root, Change change)
       : deferred_(env), root_(std::move(root)), change_(std::move(change)) {}
 
-  void run() override { failure_ = change_(*root_); }
+  void run() { failure_ = change_(*root_); }
 
   [[nodiscard]] Napi::Promise promise() const { return deferred_.Promise(); }
   void resolve(Napi::Env env) const { deferred_.Resolve(to_js(env, failure_)); }
@@ -77,10 +76,10 @@ Napi::Value HostRootObject::read(Napi::Env env, std::function<T(const HostRoot&)
 Napi::Value HostRootObject::read_many(const Napi::CallbackInfo& info) {
   auto arguments = take_arguments<AbsolutePaths>(info, "readMany(paths)");
   if (!arguments) return {};
-  auto& [paths] = *arguments;
+  auto& [given] = *arguments;
   using Files = std::vector<Result<std::string>>;
-  if (!root_) return resolved(info.Env(), Files(paths.size(), kClosed));
-  return read<Files>(info.Env(), [paths = std::move(paths)](const HostRoot& root) {
+  if (!root_) return resolved(info.Env(), Files(given.size(), kClosed));
+  return read<Files>(info.Env(), [paths = std::move(given)](const HostRoot& root) {
     Files files;
     files.reserve(paths.size());
     for (const std::string& path : paths) files.push_back(root.read(path));
@@ -91,24 +90,24 @@ Napi::Value HostRootObject::read_many(const Napi::CallbackInfo& info) {
 Napi::Value HostRootObject::list(const Napi::CallbackInfo& info) {
   auto arguments = take_arguments<AbsolutePath>(info, "list(path)");
   if (!arguments) return {};
-  auto& [path] = *arguments;
+  auto& [given] = *arguments;
   return read<Result<std::vector<std::string>>>(
-      info.Env(), [path = std::move(path)](const HostRoot& root) { return root.list(path); });
+      info.Env(), [path = std::move(given)](const HostRoot& root) { return root.list(path); });
 }
 
 Napi::Value HostRootObject::read_link(const Napi::CallbackInfo& info) {
   auto arguments = take_arguments<AbsolutePath>(info, "readlink(path)");
   if (!arguments) return {};
-  auto& [path] = *arguments;
+  auto& [given] = *arguments;
   return read<Result<std::string>>(
-      info.Env(), [path = std::move(path)](const HostRoot& root) { return root.read_link(path); });
+      info.Env(), [path = std::move(given)](const HostRoot& root) { return root.read_link(path); });
 }
 
 Napi::Value HostRootObject::file_system_magic(const Napi::CallbackInfo& info) {
   auto arguments = take_arguments<AbsolutePath>(info, "statfsMagic(path)");
   if (!arguments) return {};
-  auto& [path] = *arguments;
-  return read<Result<std::uint32_t>>(info.Env(), [path = std::move(path)](const HostRoot& root) {
+  auto& [given] = *arguments;
+  return read<Result<std::uint32_t>>(info.Env(), [path = std::move(given)](const HostRoot& root) {
     return root.file_system_magic(path);
   });
 }
@@ -116,16 +115,17 @@ Napi::Value HostRootObject::file_system_magic(const Napi::CallbackInfo& info) {
 Napi::Value HostRootObject::write(const Napi::CallbackInfo& info) {
   auto arguments = take_arguments<AbsolutePath, Bytes>(info, "write(path, data)");
   if (!arguments) return {};
-  auto& [path, data] = *arguments;
-  return enqueue(info.Env(), [path = std::move(path), data = std::move(data)](
-                                 const HostRoot& root) { return root.write(path, data); });
+  auto& [to, bytes] = *arguments;
+  return enqueue(info.Env(), [path = std::move(to), data = std::move(bytes)](const HostRoot& root) {
+    return root.write(path, data);
+  });
 }
 
 Napi::Value HostRootObject::make_directory(const Napi::CallbackInfo& info) {
   auto arguments = take_arguments<AbsolutePath>(info, "mkdir(path)");
   if (!arguments) return {};
-  auto& [path] = *arguments;
-  return enqueue(info.Env(), [path = std::move(path)](const HostRoot& root) {
+  auto& [given] = *arguments;
+  return enqueue(info.Env(), [path = std::move(given)](const HostRoot& root) {
     return root.make_directory(path);
   });
 }
@@ -133,8 +133,8 @@ Napi::Value HostRootObject::make_directory(const Napi::CallbackInfo& info) {
 Napi::Value HostRootObject::remove_directory(const Napi::CallbackInfo& info) {
   auto arguments = take_arguments<AbsolutePath>(info, "rmdir(path)");
   if (!arguments) return {};
-  auto& [path] = *arguments;
-  return enqueue(info.Env(), [path = std::move(path)](const HostRoot& root) {
+  auto& [given] = *arguments;
+  return enqueue(info.Env(), [path = std::move(given)](const HostRoot& root) {
     return root.remove_directory(path);
   });
 }
@@ -165,11 +165,12 @@ Napi::Value HostRootObject::enqueue(Napi::Env env, Change change) {
 std::optional<Failure> HostRootObject::begin_writing(Napi::Env env) {
   const auto settlements = Settlements::New(env, "iaa_zswap:write", 0, 1, this);
   settlements.Unref(env);
-  auto writer = std::make_unique<SerialThread>([settlements](std::unique_ptr<Job> done) {
-    auto* job = static_cast<ChangeJob*>(done.get());
-    // Refused only when the environment is ending; the job then ends here.
-    if (settlements.NonBlockingCall(job) == napi_ok) static_cast<void>(done.release());
-  });
+  auto writer =
+      std::make_unique<SerialThread<ChangeJob>>([settlements](std::unique_ptr<ChangeJob> done) {
+        // Refused only when the environment is ending; the job then ends here.
+        if (settlements.NonBlockingCall(done.get()) != napi_ok) return;
+        [[maybe_unused]] const ChangeJob* handed_over = done.release();
+      });
   if (const std::optional<Failure> failure = writer->start()) {
     settlements.Release();
     return failure;
@@ -196,8 +197,8 @@ void HostRootObject::at_environment_exit(void* self) {
 
 // On the JavaScript thread; without `env` when the environment is past running any JavaScript.
 void HostRootObject::settle(Napi::Env env, Napi::Function /*callback*/, HostRootObject* self,
-                            ChangeJob* raw) {
-  const std::unique_ptr<ChangeJob> job(raw);
+                            ChangeJob* settled) {
+  const std::unique_ptr<ChangeJob> job(settled);
   if (env == nullptr) return;
   job->resolve(env);
   if (--self->pending_ == 0) {

@@ -32,7 +32,8 @@ class HostRootObject final : public Napi::ObjectWrap<HostRootObject> {
  private:
   using Change = std::function<std::optional<common::Failure>(const hostfs::HostRoot&)>;
   class ChangeJob;
-  static void settle(Napi::Env env, Napi::Function callback, HostRootObject* self, ChangeJob* job);
+  static void settle(Napi::Env env, Napi::Function callback, HostRootObject* self,
+                     ChangeJob* settled);
   using Settlements =
       Napi::TypedThreadSafeFunction<HostRootObject, ChangeJob, &HostRootObject::settle>;
 
@@ -59,7 +60,7 @@ class HostRootObject final : public Napi::ObjectWrap<HostRootObject> {
   napi_env env_;
 
   // From the first write until close or the end of the environment.
-  std::unique_ptr<common::SerialThread> writer_;
+  std::unique_ptr<common::SerialThread<ChangeJob>> writer_;
   Settlements settlements_;
   std::size_t pending_ = 0;
 };

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -18,18 +19,20 @@ class PoolWork final : public Napi::AsyncWorker {
  public:
   /** `work` runs on a pool thread and must not touch Node-API. */
   static Napi::Promise start(Napi::Env env, std::function<T()> work) {
-    auto* self = new PoolWork(env, std::move(work));
+    auto self = std::make_unique<PoolWork>(env, std::move(work));
     const Napi::Promise promise = self->deferred_.Promise();
-    self->Queue();
+    self.release()->Queue();
     return promise;
   }
 
- private:
   PoolWork(Napi::Env env, std::function<T()> work)
       : Napi::AsyncWorker(env, "iaa_zswap:read"), deferred_(env), work_(std::move(work)) {}
 
+ private:
   void Execute() override { result_.emplace(work_()); }
-  void OnOK() override { deferred_.Resolve(to_js(Env(), *result_)); }
+  void OnOK() override {
+    if (result_) deferred_.Resolve(to_js(Env(), *result_));
+  }
 
   Napi::Promise::Deferred deferred_;
   std::function<T()> work_;

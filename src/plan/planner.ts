@@ -22,6 +22,14 @@ export class Planner {
     this.issues.push({ path, message, mend });
   }
 
+  /** Whether the machine has an attribute, be it one that could not be read. */
+  offers(path: HostPath): boolean {
+    return (
+      this.inventory.attributes[path] !== undefined ||
+      this.inventory.findings.some((finding) => finding.path === path)
+    );
+  }
+
   /** Sets an attribute of the machine that the inventory knows. */
   set(id: string, path: HostPath, codec: CodecName, value: string, why: string, oneWay?: string): void {
     const was = this.inventory.attributes[path];

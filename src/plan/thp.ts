@@ -21,8 +21,10 @@ export function planThp(planner: Planner, inventory: Inventory, experiment: Expe
       );
     return;
   }
-  if (!basePage && !thp.sizes.some((size) => size.name === cell.folio)) {
-    const known = thp.sizes.map((size) => size.name).join(', ');
+  // 8kB has a directory, for shmem, but no `enabled`: there are no anonymous folios of order 1.
+  const sizes = thp.sizes.map((size) => size.name).filter((name) => planner.offers(thpSizeEnabled(name)));
+  if (!basePage && !sizes.includes(cell.folio)) {
+    const known = sizes.join(', ');
     planner.issue(
       thpSizeEnabled(cell.folio),
       `this kernel has no anonymous folios of ${cell.folio}${known === '' ? '' : `; it has ${known}`}`,
@@ -31,7 +33,6 @@ export function planThp(planner: Planner, inventory: Inventory, experiment: Expe
   }
   planner.set('thp.enabled', thpSwitch('enabled'), 'choice', 'never', 'no size may be taken through inherit');
   // The size under test last, so that at no time two are enabled.
-  const sizes = thp.sizes.map((size) => size.name);
   for (const name of [
     ...sizes.filter((size) => size !== cell.folio),
     ...sizes.filter((size) => size === cell.folio),

@@ -18,7 +18,8 @@ export function smallMachine(): MemoryHost {
     '/proc/swaps':
       'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/vda                                partition\t4194300\t\t0\t\t-2\n',
     '/proc/vmstat': 'zswpin 0\nzswpout 0\n',
-    '/proc/self/mountinfo': '24 1 0:22 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n',
+    '/proc/self/mountinfo':
+      '24 1 0:22 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n25 1 0:23 / /sys/kernel/debug rw - debugfs debugfs rw\n',
     '/sys/devices/system/cpu/possible': '0-1\n',
     '/sys/devices/system/cpu/online': '0-1\n',
     '/sys/devices/system/cpu/cpu0/topology/physical_package_id': '0\n',
@@ -34,6 +35,7 @@ export function smallMachine(): MemoryHost {
     [`${thp}/enabled`]: 'always [madvise] never\n',
     [`${thp}/defrag`]: 'always defer defer+madvise [madvise] never\n',
     [`${thp}/hpage_pmd_size`]: '2097152\n',
+    [`${thp}/hugepages-8kB/shmem_enabled`]: 'always inherit within_size advise [never]\n',
     [`${thp}/hugepages-64kB/enabled`]: 'always inherit madvise [never]\n',
     [`${thp}/hugepages-128kB/enabled`]: 'always [inherit] madvise never\n',
     [`${thp}/hugepages-2048kB/enabled`]: 'always [inherit] madvise never\n',
