@@ -88,11 +88,10 @@ void parse(Workspace& workspace, uint32_t size, uint32_t max_match) {
   }
   const auto advance = [&](Lane& lane) {
     if (lane.position < lane.end) step<Depth, OneVector>(workspace, lane, max_match);
-    return lane.position < lane.end;
+    return lane.position < lane.end ? 1 : 0;
   };
   auto [a, b, c, d] = lanes;
-  // Not short-circuiting: each lane that can advances in each round.
-  while (advance(a) | advance(b) | advance(c) | advance(d)) {
+  while (advance(a) + advance(b) + advance(c) + advance(d) > 0) {
   }
   lanes = {a, b, c, d};
 

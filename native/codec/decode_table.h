@@ -12,43 +12,55 @@
 namespace iaa_zswap::codec {
 
 // An entry of a decode table:
-//   bits 0-3    bits of the code (in a sub-table: of its part there)
-//   bits 4-7    extra bits after the code, or the index bits of a sub-table
-//   bits 8-10   what it is
-//   bits 16-31  literal, base of length or distance, place of the sub-table, or error code
+//   bits 0-7    bits to drop: the code's and the extra bits after it
+//   bits 8-11   bits of the code alone; of a sub-table: bits of its index
+//   bit 12      a sub-table
+//   bit 13      the end of the block, or no code at all
+//   bits 16-30  literal, base of length or distance, place of the sub-table, or error code
+//   bit 31      a literal
 using DecodeEntry = uint32_t;
-enum class EntryKind : uint32_t { kLiteral, kMatch, kSubTable, kEnd, kInvalid };
+inline constexpr DecodeEntry kSubTable = 1U << 12;
+inline constexpr DecodeEntry kStop = 1U << 13;
+inline constexpr DecodeEntry kLiteral = 1U << 31;
 
-constexpr DecodeEntry make_entry(EntryKind kind, uint32_t value, uint32_t extra_bits = 0) {
-  return value << 16 | static_cast<uint32_t>(kind) << 8 | extra_bits << 4;
+constexpr DecodeEntry with_value(uint32_t value) { return value << 16; }
+constexpr uint32_t value_of(DecodeEntry entry) { return entry >> 16 & 0x7FFF; }
+constexpr uint32_t dropped_bits(DecodeEntry entry) { return entry & 0xFF; }
+constexpr uint32_t index_bits(DecodeEntry entry) { return entry >> 8 & 15; }
+
+// Length or distance: the base and the extra bits, `bits` beginning with the code.
+constexpr size_t with_extra_bits(DecodeEntry entry, uint64_t bits) {
+  return value_of(entry) +
+         static_cast<size_t>((bits & ((uint64_t{1} << dropped_bits(entry)) - 1)) >> (entry >> 8 & 15));
 }
-constexpr EntryKind kind_of(DecodeEntry entry) { return static_cast<EntryKind>(entry >> 8 & 7); }
-constexpr uint32_t code_bits(DecodeEntry entry) { return entry & 15; }
-constexpr uint32_t extra_bits(DecodeEntry entry) { return entry >> 4 & 15; }
-constexpr uint32_t value_of(DecodeEntry entry) { return entry >> 16; }
+
+// `entry` of a symbol for a code of `length` bits, or what is left of them in a sub-table.
+constexpr DecodeEntry with_code(DecodeEntry entry, uint32_t length) {
+  return entry + length + (length << 8);
+}
 
 // Entry of a literal/length symbol, without the bits of its code.
 constexpr DecodeEntry literal_length_entry(uint32_t symbol) {
-  if (symbol < kEndOfBlock) return make_entry(EntryKind::kLiteral, symbol);
-  if (symbol == kEndOfBlock) return make_entry(EntryKind::kEnd, 0);
-  if (symbol == 285) return make_entry(EntryKind::kMatch, kMaxMatch);
+  if (symbol < kEndOfBlock) return kLiteral | with_value(symbol);
+  if (symbol == kEndOfBlock) return kStop;
+  if (symbol == 285) return with_value(kMaxMatch);
   if (symbol > 285) {
-    return make_entry(EntryKind::kInvalid, static_cast<uint32_t>(ErrorCode::kBadLiteralLengthCode));
+    return kStop | with_value(static_cast<uint32_t>(ErrorCode::kBadLiteralLengthCode));
   }
   const uint32_t index = symbol - 257;
   const uint32_t extra = index < 8 ? 0 : index / 4 - 1;
   const uint32_t base = index < 8 ? index : (4 + index % 4) << extra;
-  return make_entry(EntryKind::kMatch, kMinMatch + base, extra);
+  return with_value(kMinMatch + base) | extra;
 }
 
 // Entry of a distance symbol, without the bits of its code.
 constexpr DecodeEntry distance_entry(uint32_t symbol) {
   if (symbol >= kDistanceSymbols) {
-    return make_entry(EntryKind::kInvalid, static_cast<uint32_t>(ErrorCode::kBadDistanceCode));
+    return kStop | with_value(static_cast<uint32_t>(ErrorCode::kBadDistanceCode));
   }
   const uint32_t extra = symbol < 4 ? 0 : symbol / 2 - 1;
   const uint32_t base = symbol < 4 ? symbol : (2 + symbol % 2) << extra;
-  return make_entry(EntryKind::kMatch, 1 + base, extra);
+  return with_value(1 + base) | extra;
 }
 
 // Fills a two-level table, `root_bits` wide, for the canonical code of `lengths`; `entry_of(symbol)`
@@ -71,8 +83,8 @@ constexpr bool build_decode_table(std::span<const uint8_t> lengths, uint32_t roo
   const bool complete = left == 0;
   if (!complete && !(lax && (used == 0 || (used == 1 && count[1] == 1)))) return false;
   if (!complete) {
-    const DecodeEntry bad = make_entry(EntryKind::kInvalid, static_cast<uint32_t>(invalid));
-    for (uint32_t i = 0; i < 1U << root_bits; ++i) table[i] = bad | 1;
+    const DecodeEntry bad = kStop | with_value(static_cast<uint32_t>(invalid));
+    for (uint32_t i = 0; i < 1U << root_bits; ++i) table[i] = with_code(bad, 1);
     if (used == 0) return true;
   }
 
@@ -96,7 +108,9 @@ constexpr bool build_decode_table(std::span<const uint8_t> lengths, uint32_t roo
     for (uint32_t left_here = count[length]; left_here > 0; --left_here, ++index) {
       const DecodeEntry entry = entry_of(sorted[index]);
       if (length <= root_bits) {
-        for (uint32_t i = code; i < 1U << root_bits; i += 1U << length) table[i] = entry | length;
+        for (uint32_t i = code; i < 1U << root_bits; i += 1U << length) {
+          table[i] = with_code(entry, length);
+        }
       } else {
         const uint32_t prefix = code & ((1U << root_bits) - 1);
         if (prefix != sub_prefix) {
@@ -111,10 +125,10 @@ constexpr bool build_decode_table(std::span<const uint8_t> lengths, uint32_t roo
           sub_table = next_free;
           next_free += 1U << sub_bits;
           if (next_free > table.size()) return false;
-          table[prefix] = make_entry(EntryKind::kSubTable, sub_table, sub_bits) | root_bits;
+          table[prefix] = kSubTable | with_value(sub_table) | sub_bits << 8 | root_bits;
         }
         for (uint32_t i = code >> root_bits; i < 1U << sub_bits; i += 1U << (length - root_bits)) {
-          table[sub_table + i] = entry | (length - root_bits);
+          table[sub_table + i] = with_code(entry, length - root_bits);
         }
       }
       // The next code of this length: add 1 from the other end.

@@ -10,8 +10,8 @@ namespace {
 
 // Output is decoded in pieces of this size; a page fits into one.
 constexpr size_t kPiece = 8192;
-// Two literals, a match and what the widest copy writes too much may pass the end of a piece.
-constexpr size_t kSlack = 2 + kMaxMatch + 62;
+// Three literals, a match and what the widest copy writes too much may pass the end of a piece.
+constexpr size_t kSlack = 3 + kMaxMatch + 59;
 
 // The order in which the header sends the lengths of the code length codes.
 constexpr std::array<uint8_t, 19> kCodeLengthOrder = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
@@ -217,7 +217,7 @@ class Decoder::Run {
     std::array<DecodeEntry, 128> table;
     if (!build_decode_table(
             code_lengths, 7, table, false, ErrorCode::kUndefinedCodeLengthCode,
-            [](uint32_t symbol) { return make_entry(EntryKind::kLiteral, symbol); })) {
+            [](uint32_t symbol) { return with_value(symbol); })) {
       return ErrorCode::kBadCodeLengthCodes;
     }
 
@@ -226,7 +226,7 @@ class Decoder::Run {
     for (uint32_t i = 0; i < all;) {
       if (!reader_.refill()) return ErrorCode::kHeaderTooBig;
       const DecodeEntry entry = table[reader_.bits() & 127];
-      reader_.drop(code_bits(entry));
+      reader_.drop(dropped_bits(entry));
       const uint32_t symbol = value_of(entry);
       if (symbol < 16) {
         lengths[i++] = static_cast<uint8_t>(symbol);
@@ -265,81 +265,97 @@ class Decoder::Run {
   ErrorCode decode_symbols(const DecodeTables& tables) {
     ErrorCode error = ErrorCode::kNone;
     bool done = false;
-    while (!done && make_room()) {
-      BitReader reader = reader_;
-      to_ = decode_piece(tables, reader, to_, done, error);
-      reader_ = reader;
-    }
+    while (!done && make_room()) done = decode_piece(tables, error);
     return error;
   }
 
-  // Decodes until the piece is full or the block ends (`done`), well or with an error.
-  uint8_t* decode_piece(const DecodeTables& tables, BitReader& reader, uint8_t* to, bool& done,
-                        ErrorCode& error) {
+  // Decodes until the piece is full, or the block ends, well or with an error: then true.
+  bool decode_piece(const DecodeTables& tables, ErrorCode& error) {
+    // Copies, because the bytes written might otherwise be these members: they would be loaded and
+    // stored for each symbol.
+    BitReader reader = reader_;
+    uint8_t* to = to_;
     const DecodeEntry* literal_table = tables.literal.data();
     const DecodeEntry* distance_table = tables.distance.data();
     const uint64_t literal_mask = (uint64_t{1} << tables.literal_bits) - 1;
     const uint64_t distance_mask = (uint64_t{1} << tables.distance_bits) - 1;
     const uint8_t* end = piece_end();
     const uint8_t* oldest = oldest_;
-    const auto fail = [&](ErrorCode why) {
-      done = true;
-      error = reader.used_too_much() ? ErrorCode::kNoEndOfBlock : why;
-      return to;
+    const auto leave = [&] {
+      reader_ = reader;
+      to_ = to;
+      return false;
     };
+    const auto fail = [&](ErrorCode why) {
+      leave();
+      error = reader.used_too_much() ? ErrorCode::kNoEndOfBlock : why;
+      return true;
+    };
+    if (!reader.refill()) return fail(ErrorCode::kNoEndOfBlock);
+    DecodeEntry entry = literal_table[reader.bits() & literal_mask];
+    const auto put_literal = [&] {
+      reader.drop(dropped_bits(entry));
+      *to++ = static_cast<uint8_t>(value_of(entry));
+      entry = literal_table[reader.bits() & literal_mask];
+    };
+    // In each round `entry` has been looked up and 56 bits are there.
     while (to < end) {
-      if (!reader.refill()) return fail(ErrorCode::kNoEndOfBlock);
-      DecodeEntry entry = literal_table[reader.bits() & literal_mask];
-      // After two literals of at most 15 bits there are 26 bits left: no match fits into them.
-      if (kind_of(entry) == EntryKind::kLiteral) {
-        reader.drop(code_bits(entry));
-        *to++ = static_cast<uint8_t>(value_of(entry));
-        entry = literal_table[reader.bits() & literal_mask];
-        if (kind_of(entry) == EntryKind::kLiteral) {
-          reader.drop(code_bits(entry));
-          *to++ = static_cast<uint8_t>(value_of(entry));
-          continue;
+      if ((entry & kLiteral) != 0) {
+        put_literal();
+        if ((entry & kLiteral) != 0) {
+          put_literal();
+          // 30 bits may be gone: enough are left for another literal, not for a match.
+          if ((entry & kLiteral) != 0) put_literal();
         }
         if (!reader.refill()) return fail(ErrorCode::kNoEndOfBlock);
+        // 45 may have been gone, and with them the bits for that look-up.
+        entry = literal_table[reader.bits() & literal_mask];
+        if ((entry & kLiteral) != 0) continue;
       }
-      if (kind_of(entry) == EntryKind::kSubTable) [[unlikely]] {
-        entry = second_level(literal_table, entry, reader);
-        if (kind_of(entry) == EntryKind::kLiteral) {
-          reader.drop(code_bits(entry));
-          *to++ = static_cast<uint8_t>(value_of(entry));
+      if ((entry & (kSubTable | kStop)) != 0) [[unlikely]] {
+        if ((entry & kSubTable) != 0) entry = second_level(literal_table, entry, reader);
+        if ((entry & kLiteral) != 0) {
+          put_literal();
+          if (!reader.refill()) return fail(ErrorCode::kNoEndOfBlock);
+          entry = literal_table[reader.bits() & literal_mask];
           continue;
         }
+        if ((entry & kStop) != 0) {
+          reader.drop(dropped_bits(entry));
+          return fail(static_cast<ErrorCode>(value_of(entry)));
+        }
       }
-      reader.drop(code_bits(entry));
-      if (kind_of(entry) != EntryKind::kMatch) [[unlikely]] {
-        return fail(static_cast<ErrorCode>(value_of(entry)));
-      }
-      const size_t length = value_of(entry) + reader.take(extra_bits(entry));
+      const size_t length = with_extra_bits(entry, reader.bits());
+      reader.drop(dropped_bits(entry));
       entry = distance_table[reader.bits() & distance_mask];
-      if (kind_of(entry) == EntryKind::kSubTable) [[unlikely]] {
-        entry = second_level(distance_table, entry, reader);
+      if ((entry & (kSubTable | kStop)) != 0) [[unlikely]] {
+        if ((entry & kSubTable) != 0) entry = second_level(distance_table, entry, reader);
+        if ((entry & kStop) != 0) {
+          reader.drop(dropped_bits(entry));
+          return fail(static_cast<ErrorCode>(value_of(entry)));
+        }
       }
-      reader.drop(code_bits(entry));
-      if (kind_of(entry) != EntryKind::kMatch) [[unlikely]] {
-        return fail(static_cast<ErrorCode>(value_of(entry)));
-      }
-      const size_t distance = value_of(entry) + reader.take(extra_bits(entry));
+      const size_t distance = with_extra_bits(entry, reader.bits());
+      reader.drop(dropped_bits(entry));
       if (distance > kHistory) [[unlikely]] {
         return fail(ErrorCode::kBadDistance);
       }
       if (distance > static_cast<size_t>(to - oldest)) [[unlikely]] {
         return fail(ErrorCode::kBeforeStart);
       }
+      // The next look-up need not wait for the copy.
+      if (!reader.refill()) return fail(ErrorCode::kNoEndOfBlock);
+      entry = literal_table[reader.bits() & literal_mask];
       copy_match(to, distance, length);
       to += length;
     }
-    return to;
+    return leave();
   }
 
   // The second step of a look-up; drops the bits of the first.
-  static DecodeEntry second_level(const DecodeEntry* table, DecodeEntry entry, BitReader& reader) {
-    reader.drop(code_bits(entry));
-    return table[value_of(entry) + (reader.bits() & ((uint64_t{1} << extra_bits(entry)) - 1))];
+  static inline DecodeEntry second_level(const DecodeEntry* table, DecodeEntry entry, BitReader& reader) {
+    reader.drop(dropped_bits(entry));
+    return table[value_of(entry) + (reader.bits() & ((uint64_t{1} << index_bits(entry)) - 1))];
   }
 
   uint8_t* piece() { return workspace_.output.data() + kHistory; }

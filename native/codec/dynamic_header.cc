@@ -86,8 +86,9 @@ void huffman_lengths(std::span<const uint32_t> counts, uint32_t limit, std::span
     lengths[symbols[0]] = 1;
     return;
   }
-  std::stable_sort(symbols.begin(), symbols.end(),
-                   [&](uint32_t a, uint32_t b) { return counts[a] < counts[b]; });
+  std::sort(symbols.begin(), symbols.end(), [&](uint32_t a, uint32_t b) {
+    return counts[a] != counts[b] ? counts[a] < counts[b] : a < b;
+  });
   std::vector<uint32_t> weights;
   for (const uint32_t symbol : symbols) weights.push_back(counts[symbol]);
   const std::vector<uint32_t> depths = tree_depths(weights);
@@ -154,7 +155,7 @@ DynamicCodes dynamic_codes(const Histogram& histogram) {
   for (size_t i = 0; i < code_count; ++i) put(code_lengths.at(kCodeLengthOrder.at(i)), 3);
   for (const Run& run : runs) {
     const Code code = codes.at(run.symbol);
-    put(code.bits | run.extra << code.length, uint32_t{code.length} + run.extra_bits);
+    put(code.bits | size_t{run.extra} << code.length, uint32_t{code.length} + run.extra_bits);
   }
   return result;
 }
