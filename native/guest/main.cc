@@ -130,10 +130,10 @@ void open_standard_streams() {
   }
 }
 
-/** Forks one server for each virtio-serial port that is a channel. */
-void start_channels(Lease lease) {
+/** Forks one server for each virtio-serial port that is a channel; gives their process ids. */
+std::vector<pid_t> start_channels(Lease lease) {
   const std::string ports = "/sys/class/virtio-ports";
-  unsigned started = 0;
+  std::vector<pid_t> servers;
   for (const std::string& port : names_in(ports)) {
     std::string name;
     std::getline(std::ifstream(ports + "/" + port + "/name"), name);
@@ -147,9 +147,10 @@ void start_channels(Lease lease) {
       std::ofstream("/proc/self/oom_score_adj") << "-1000";
       serve_channel(fd, name == kLeaseChannel ? lease : Lease::kNone);
     }
-    ++started;
+    servers.push_back(pid);
   }
-  if (started == 0) throw std::runtime_error("no channel to the machine");
+  if (servers.empty()) throw std::runtime_error("no channel to the machine");
+  return servers;
 }
 
 /** The kernel hands NAME=VALUE words of its command line that it does not know to us as the
@@ -168,9 +169,15 @@ std::string boot_option(const char* name) {
   fail(kSystemd);
 }
 
-[[noreturn]] void reap_forever() {
+/** Reaps orphans. A guest that lost a server could keep the machine waiting for ever: it is given
+ * up. */
+void reap(const std::vector<pid_t>& servers) {
   for (;;) {
-    if (::wait(nullptr) < 0 && errno == ECHILD) ::pause();
+    int status = 0;
+    const pid_t pid = ::wait(&status);
+    if (std::ranges::find(servers, pid) != servers.end()) {
+      throw std::runtime_error("a channel's server ended with status " + std::to_string(status));
+    }
   }
 }
 
@@ -183,9 +190,9 @@ void boot() {
   if (::swapon(kSwapDisk, 0) != 0) fail(std::string("swapon ") + kSwapDisk);
   const bool leased = boot_option("IAA_ZSWAP_LEASE") == "connected";
   const bool systemd = boot_option("IAA_ZSWAP_INIT") == "systemd";
-  start_channels(leased ? Lease::kConnected : Lease::kNone);
+  const auto servers = start_channels(leased ? Lease::kConnected : Lease::kNone);
   if (systemd) become_systemd();
-  reap_forever();
+  reap(servers);
 }
 
 }  // namespace

@@ -33,6 +33,15 @@ using Clock = std::chrono::steady_clock;
  * restore. */
 constexpr std::chrono::seconds kHangupGrace{30};
 
+constexpr int kForever = -1;
+
+/**
+ * How long the machine's side has to be closed for its client to be gone, ms. When one client
+ * follows another at once, the kernel may tell of the first one's end only after it has given us
+ * the second one's words: data and the state of the port come by different queues.
+ */
+constexpr int kFlickerMs = 500;
+
 /** How long after the boot the holder of the lease may not be seen yet, ms. */
 constexpr int kLeaseLimitMs = 5000;
 
@@ -149,32 +158,28 @@ class Channel {
   Channel(int port, Lease lease) : port_(port), lease_(lease) {}
 
   [[noreturn]] void serve() {
+    const bool leased = lease_ == Lease::kConnected;
+    connected_ = wait_connected(leased ? kLeaseLimitMs : kForever);
     for (;;) {
-      if (!wait_for_client()) power_off();
-      while (connected_) {
-        const auto line = next_line();
-        if (line) handle(*line);
-      }
-      input_.clear();
-      if (lease_ == Lease::kConnected) power_off();
+      while (const auto line = next_line()) handle(*line);
+      if (leased) power_off();
+      connected_ = wait_connected(kForever);
     }
   }
 
  private:
   /**
-   * Blocks until the machine has its side open; false when it should have had it open by now. A
-   * port whose other side is closed is always readable, so only an edge tells.
+   * Waits until the machine has its side open; false when it has not after `limit_ms`. A port whose
+   * other side is closed is always readable, so only an edge tells of a change.
    */
-  bool wait_for_client() {
+  [[nodiscard]] bool wait_connected(int limit_ms) const {
     const Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
-    epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.fd = port_}};
+    epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.fd = port_}};
     ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, port_, &event);
-    const int limit_ms = lease_ == Lease::kConnected ? kLeaseLimitMs : -1;
     for (;;) {
       pollfd port{.fd = port_, .events = POLLIN, .revents = 0};
       ::poll(&port, 1, 0);
-      connected_ = (port.revents & POLLHUP) == 0;
-      if (connected_) return true;
+      if ((port.revents & POLLHUP) == 0) return true;
       if (::epoll_wait(epoll.get(), &event, 1, limit_ms) == 0) return false;
     }
   }
@@ -190,7 +195,7 @@ class Channel {
         continue;
       }
       if (got < 0 && errno == EINTR) continue;
-      if (got == 0 || errno != EAGAIN) connected_ = false;
+      if (got == 0 || errno != EAGAIN) connected_ = wait_connected(kFlickerMs);
       return;
     }
   }
@@ -223,13 +228,9 @@ class Channel {
         continue;
       }
       if (put < 0 && errno == EINTR) continue;
-      if (put < 0 && errno != EAGAIN) {
-        connected_ = false;
-        return;
-      }
       pollfd port{.fd = port_, .events = POLLOUT, .revents = 0};
       ::poll(&port, 1, -1);
-      if ((port.revents & POLLHUP) != 0) connected_ = false;
+      if ((port.revents & POLLHUP) != 0) connected_ = wait_connected(kFlickerMs);
     }
   }
 

@@ -29,7 +29,7 @@ struct ContentSpec {
   /** Of kRatio: page size over compressed size, kMinRatio to kMaxRatio. */
   double ratio = kMinRatio;
   /** Of kFile. */
-  std::string path;
+  std::string path = {};
   /** Of kRandom and kRatio. */
   std::uint64_t seed = 0;
 };

@@ -36,7 +36,7 @@ struct Options {
   std::uint64_t step_bytes = kWordBytes;
   /** --init-time */
   bool init_time = false;
-  ContentSpec content;
+  ContentSpec content = {};
 
   /** Tasks that work side by side: every process, or every thread of every process. */
   [[nodiscard]] std::uint64_t tasks() const {

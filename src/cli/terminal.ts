@@ -65,11 +65,12 @@ export function printError(text: string): void {
   err(text);
 }
 
-/** A value as JSON of two-space indent: bigints as numbers where those are exact, else as decimal strings. */
+/** A value as JSON of two-space indent: maps as objects; bigints as numbers where those are exact, else as decimal strings. */
 export function toJson(value: unknown): string {
   const json = JSON.stringify(
     value,
     (_key, item: unknown) => {
+      if (item instanceof Map) return Object.fromEntries(item);
       if (typeof item !== 'bigint') return item;
       const number = Number(item);
       return Number.isSafeInteger(number) ? number : item.toString();

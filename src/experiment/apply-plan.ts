@@ -3,7 +3,7 @@ import { holdState } from '../apply/state.js';
 import type { Inventory } from '../discover/inventory.js';
 import type { Host } from '../host/host.js';
 import type { Plan } from '../plan/steps.js';
-import { afterRestore, beginJournal, endJournal } from './journaled.js';
+import { afterRestore, attributesOf, beginJournal, endJournal } from './journaled.js';
 
 /**
  * Applies a plan and leaves the machine so, with the journal pending for restore. When a step fails or `signal`
@@ -25,7 +25,11 @@ export async function applyPlan(
       journal.close();
       return { receipts, journalPath: journal.path };
     } catch (error) {
-      throw afterRestore(error, journal, await endJournal(held, host, journal, error));
+      throw afterRestore(
+        error,
+        journal,
+        await endJournal(held, host, journal, attributesOf([plan], inventory), error),
+      );
     }
   } finally {
     held.release();

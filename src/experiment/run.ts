@@ -23,7 +23,7 @@ import type { Plan } from '../plan/steps.js';
 import { runWorkload } from '../run/workload.js';
 import { buildCommit } from '../version.js';
 import { type Cell, cellsOf } from './cells.js';
-import { withJournal } from './journaled.js';
+import { type Attributes, attributesOf, withJournal } from './journaled.js';
 import type { Experiment } from './schema.js';
 
 /** What happens during a run, as it happens. */
@@ -54,6 +54,8 @@ export interface RunOutcome {
   readonly directory: string;
   readonly cellsFailed: number;
   readonly restored: Restored;
+  /** Every machine-wide attribute that the plans name: read before and after, and equal. */
+  readonly attributes: Attributes;
 }
 
 /** Plans every cell of an experiment. Throws PlanError before anything is touched. */
@@ -73,12 +75,18 @@ export async function runExperiment(
   if (host.name !== 'live')
     throw new RequirementError(`${host.name} cannot run workloads`, { hint: 'run on --host live' });
   const inventory = await discover(host);
-  planAll(inventory, experiment);
-  const { result, restored } = await withJournal(host, options.stateDirectory, inventory, async (journal) => {
-    const run = await Run.begin(host, experiment, inventory, journal, options);
-    return run.all();
-  });
-  return { ...result, restored };
+  const attributes = attributesOf(planAll(inventory, experiment), inventory);
+  const { result, restored } = await withJournal(
+    host,
+    options.stateDirectory,
+    inventory,
+    attributes,
+    async (journal) => {
+      const run = await Run.begin(host, experiment, inventory, journal, options);
+      return run.all();
+    },
+  );
+  return { ...result, restored, attributes };
 }
 
 /** One run of an experiment, between its journal's begin and end. */

@@ -1,32 +1,28 @@
-import { spawn } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { CommandError, HostIoError, RequirementError, WorkloadError } from '../errors.js';
-import { helperPath, native } from '../native/load.js';
-import type { NativeFailure, NativeHostRoot } from '../native/surface.js';
+import { HostIoError, RequirementError } from '../errors.js';
+import { native } from '../native/load.js';
+import type { NativeHostRoot } from '../native/surface.js';
 import { hintFor } from './hints.js';
-import type { ExecOptions, ExecResult, Host, RunningWorkload, WorkloadExit, WorkloadSpec } from './host.js';
+import type { ExecOptions, ExecResult, Host, RunningWorkload, WorkloadSpec } from './host.js';
 import { type HostPath, hostPath } from './path.js';
+import { runProgram, startWorkload } from './programs.js';
 import { readOnly } from './read-only.js';
 import { TreeHost } from './tree-host.js';
-
-// Where distributions put system programs. Never the caller's PATH: we run as root.
-const programFolders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-
-/** The environment of every program we start; LC_ALL, because the text of some is read. */
-const environment = { PATH: programFolders.join(':'), LC_ALL: 'C' };
-
-/** dmesg's is the longest output we read; the kernel's buffer is 1 MiB at most configurations. */
-const maxOutputBytes = 32 * 1024 * 1024;
 
 // linux/magic.h
 const sysfsMagic = 0x62656572;
 const procfsMagic = 0x9fa0;
 
-/** Opens the machine we run on. Throws RequirementError for a writable one without real sysfs and procfs. */
+/**
+ * Opens the machine we run on. To change it takes real sysfs and procfs (RequirementError). Under IAA_ZSWAP_TEST=1
+ * it is never opened for changes, so that no test can touch the machine it runs on; the guest, which is there to
+ * be changed, sets IAA_ZSWAP_GUEST=1.
+ */
 export async function openLive(options: { readonly writable: boolean }): Promise<Host> {
+  if (options.writable && process.env['IAA_ZSWAP_TEST'] === '1' && process.env['IAA_ZSWAP_GUEST'] !== '1') {
+    throw new RequirementError('this machine is not opened for changes while IAA_ZSWAP_TEST=1 is set', {
+      hint: 'tests change mocks or the guest, which sets IAA_ZSWAP_GUEST=1',
+    });
+  }
   const root = native().openHostRoot('/', options.writable);
   if ('errno' in root) {
     throw new HostIoError({
@@ -50,9 +46,12 @@ export async function openLive(options: { readonly writable: boolean }): Promise
   return host;
 }
 
-/** Writes to a directory that only looks like /sys would be taken for changes of the machine. */
-async function requireFileSystem(
-  root: NativeHostRoot,
+/**
+ * Throws RequirementError unless a file system of this type is at `path`: writes to a directory that only looks
+ * like /sys would be taken for changes of the machine.
+ */
+export async function requireFileSystem(
+  root: Pick<NativeHostRoot, 'statfsMagic'>,
   path: HostPath,
   type: string,
   magic: number,
@@ -82,174 +81,11 @@ class LiveHost extends TreeHost {
     super({ name: 'live', root: '/', writable }, root);
   }
 
-  override async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-    const [name, ...parameters] = argv;
-    if (name === undefined) throw new CommandError(argv, 'no program named');
-    const program = await findProgram(argv, name);
-    const timeLimitMs = options.timeLimitMs ?? 60_000;
-    const { execa } = await import('execa');
-    const result = await execa(program, parameters, {
-      cwd: '/',
-      env: environment,
-      extendEnv: false,
-      stdin: 'ignore',
-      reject: false,
-      stripFinalNewline: false,
-      timeout: timeLimitMs,
-      killSignal: 'SIGKILL',
-      maxBuffer: maxOutputBytes,
-    });
-    if (result.exitCode !== undefined && !result.timedOut && !result.isMaxBuffer) {
-      return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
-    }
-    const why = result.timedOut
-      ? `took longer than ${timeLimitMs} ms`
-      : result.isMaxBuffer
-        ? `wrote more than ${maxOutputBytes} bytes`
-        : result.signal !== undefined
-          ? `ended by ${result.signal}`
-          : `could not be run: ${result.code ?? 'unknown reason'}`;
-    throw new CommandError(argv, why, { cause: result });
+  override exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult> {
+    return runProgram(argv, options);
   }
 
   override launch(workload: WorkloadSpec, cgroup: HostPath): RunningWorkload {
-    const output: number[] = [];
-    try {
-      for (const file of [workload.stdoutFile, workload.stderrFile]) output.push(createOutput(file));
-      return startLauncher(workload.argv, cgroup, output);
-    } catch (cause) {
-      const exit = Promise.reject(
-        cause instanceof WorkloadError
-          ? cause
-          : new WorkloadError(`${workload.argv[0]}: cannot be started: ${messageOf(cause)}`, { cause }),
-      );
-      return { exit, kill: () => {} };
-    } finally {
-      // The launcher has its own copies.
-      for (const fd of output) closeSync(fd);
-    }
+    return startWorkload(workload, cgroup);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** Path of a program: as given when absolute, else from the system's folders. */
-async function findProgram(argv: readonly string[], name: string): Promise<string> {
-  const candidates = name.startsWith('/') ? [name] : programFolders.map((folder) => join(folder, name));
-  if (!name.startsWith('/') && name.includes('/')) {
-    throw new CommandError(argv, 'a program is named without a folder or by its absolute path');
-  }
-  for (const candidate of candidates) {
-    try {
-      await access(candidate, constants.X_OK);
-      return candidate;
-    } catch {
-      // Not here; the error below says where we looked.
-    }
-  }
-  throw new CommandError(argv, 'no such program', {
-    hint: name.startsWith('/')
-      ? `${name} must exist and be executable`
-      : `install ${name}; it is looked for in ${programFolders.join(', ')}`,
-  });
-}
-
-/** Creates a file for output that cannot be anybody else's: it must not exist, and no symlink is followed. */
-function createOutput(file: string): number {
-  try {
-    return openSync(
-      file,
-      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-      0o600,
-    );
-  } catch (cause) {
-    throw new WorkloadError(`cannot create the output file ${file}: ${messageOf(cause)}`, {
-      hint: 'its folder must exist and the file must not',
-      cause,
-    });
-  }
-}
-
-/** Starts native/launch, which puts the program into the cgroup and tells how it ended on descriptor 3. */
-function startLauncher(
-  argv: readonly string[],
-  cgroup: HostPath,
-  output: readonly number[],
-): RunningWorkload {
-  const program = argv[0] ?? '';
-  if (!program.startsWith('/'))
-    throw new WorkloadError(`${program}: a workload is named by its absolute path`);
-  const launcher = spawn(helperPath('launch'), [cgroup, '--', ...argv], {
-    cwd: '/',
-    env: environment,
-    stdio: ['ignore', output[0], output[1], 'pipe'],
-  });
-  const exit = new Promise<WorkloadExit>((resolve, reject) => {
-    launcher.on('error', (cause) => {
-      reject(
-        new WorkloadError(`${helperPath('launch')}: cannot be started: ${cause.message}`, {
-          cause,
-          hint: "build it with 'npm run build:native'",
-        }),
-      );
-    });
-    let report = '';
-    const pipe = launcher.stdio[3] as Readable;
-    pipe.setEncoding('utf8');
-    pipe.on('data', (text: string) => (report += text));
-    // `close` and not `exit`: by then all of the report has been read.
-    launcher.on('close', (code, signal) => {
-      if (report === '') {
-        reject(
-          new WorkloadError(
-            `the launcher of ${program} ended without a report (${signal ?? `exit ${code}`})`,
-          ),
-        );
-        return;
-      }
-      try {
-        resolve(exitOf(JSON.parse(report), program, cgroup));
-      } catch (error) {
-        reject(error);
-      }
-    });
-  });
-  // SIGTERM tells the launcher to kill the program and to report.
-  return { exit, kill: () => void launcher.kill('SIGTERM') };
-}
-
-/** The launcher's line (native/launch/main.cc): how a program ended, or why it could not be started. */
-type LaunchReport =
-  | { readonly failure: NativeFailure }
-  | {
-      readonly failure?: undefined;
-      readonly exitCode?: number;
-      readonly signal?: string;
-      readonly elapsedNs: string;
-      readonly userUs: string;
-      readonly systemUs: string;
-      readonly maxRssKiB: number;
-    };
-
-function exitOf(report: LaunchReport, program: string, cgroup: HostPath): WorkloadExit {
-  if (report.failure !== undefined) {
-    const { code, syscall } = report.failure;
-    const hint =
-      syscall === 'cgroup2-magic'
-        ? `${cgroup} must be a directory of a cgroup v2 mount`
-        : syscall === 'execv'
-          ? `${program} must exist and be executable`
-          : undefined;
-    throw new WorkloadError(`${program}: cannot be started in ${cgroup}: ${code} from ${syscall}`, { hint });
-  }
-  return {
-    exitCode: report.exitCode,
-    signal: report.signal,
-    elapsedNs: BigInt(report.elapsedNs),
-    userUs: BigInt(report.userUs),
-    systemUs: BigInt(report.systemUs),
-    maxRssKiB: report.maxRssKiB,
-  };
 }

@@ -10,6 +10,7 @@ export function hostPath(...parts: readonly string[]): HostPath {
   const path = parts.join('/');
   const segments = path.split('/');
   if (
+    segments.length < 2 ||
     segments[0] !== '' ||
     segments.slice(1).some((s) => s === '' || s === '.' || s === '..' || s.includes('\0'))
   ) {

@@ -82,7 +82,7 @@ export async function readThpStats(
   const values = await readList(
     host,
     findings,
-    names.map((name) => kernelFile(hostPath(directory, name), parseWith(codecs.decimal))),
+    names.map((name) => kernelFile(thpSizeStat(size, name), parseWith(codecs.decimal))),
   );
   const counters = new Map<string, bigint>();
   for (const [index, name] of names.entries()) {

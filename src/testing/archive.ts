@@ -215,13 +215,18 @@ export function unpackTree(text: string, directory: string, name = 'archive'): v
 
 function unpackEntries(entries: readonly TreeEntry[], directory: string): void {
   if (readdirSync(directory).length > 0) throw new UsageError(`${directory}: not an empty directory`);
+  const made = new Set<string>();
+  const makeDirectory = (path: string): void => {
+    if (!made.has(path)) mkdirSync(path, { recursive: true });
+    made.add(path);
+  };
   for (const entry of entries) {
     const real = join(directory, entry.path);
     if (entry.kind === 'dir') {
-      mkdirSync(real, { recursive: true });
+      makeDirectory(real);
       chmodSync(real, entry.mode);
     } else {
-      mkdirSync(dirname(real), { recursive: true });
+      makeDirectory(dirname(real));
       if (entry.kind === 'link') {
         symlinkSync(entry.target, real);
       } else {

@@ -25,6 +25,13 @@ export interface ProgramEnd {
   readonly signal: NodeJS.Signals | undefined;
 }
 
+/** The guest has let go of a channel that was in use. */
+export class GuestGoneError extends VmError {
+  constructor(cause?: unknown) {
+    super('the guest is gone', { cause });
+  }
+}
+
 /** The exit code a shell would give: 128 + the number of the signal. */
 export function shellExitCode(end: ProgramEnd): number {
   return end.signal === undefined ? (end.exitCode ?? 0) : 128 + constants.signals[end.signal];
@@ -52,7 +59,7 @@ export class Channel {
 
   /**
    * Connects to a channel's socket, whose lock the caller has taken, and waits for the agent's answer. Rejects
-   * with VmError when the guest goes away; `signal` ends the waiting with its reason.
+   * with GuestGoneError when the guest goes away; `signal` ends the waiting with its reason.
    */
   static async open(path: string, lock: NativeLock, signal: AbortSignal): Promise<Channel> {
     const nonce = randomUUID();
@@ -74,7 +81,7 @@ export class Channel {
     }
   }
 
-  /** Runs a program to its end. Rejects with VmError when the guest goes away before. */
+  /** Runs a program to its end. Rejects with GuestGoneError when the guest goes away before. */
   async run(request: ProgramRequest): Promise<ProgramEnd> {
     const env = Object.entries(request.env ?? {}).map(([name, text]) => `${name}=${text}`);
     const line = encodeLine(['run', request.cwd ?? '/', String(env.length), ...env, ...request.argv]);
@@ -93,6 +100,7 @@ export class Channel {
 
   /** Switches the guest off; resolves when it has let go of the channel, or at `limit`. */
   async powerOff(limit: AbortSignal): Promise<void> {
+    if (this.#lost !== undefined) throw this.#lost;
     this.#socket.write(encodeLine(['poweroff']));
     await once(this.#socket, 'close', { signal: limit }).finally(() => this.close());
   }
@@ -107,15 +115,23 @@ export class Channel {
     try {
       for await (const bytes of this.#socket) {
         for (const { type, payload } of reader.push(bytes as Buffer)) {
-          const waiter = this.#waiter;
-          if (type === FrameType.stdout) await waiter?.request?.onOutput('stdout', payload);
-          else if (type === FrameType.stderr) await waiter?.request?.onOutput('stderr', payload);
+          if (type === FrameType.stdout) await this.#output('stdout', payload);
+          else if (type === FrameType.stderr) await this.#output('stderr', payload);
           else this.#answer(type, payload.toString());
         }
       }
-      this.#fail(new VmError('the guest is gone'));
+      this.#fail(new GuestGoneError());
     } catch (cause) {
-      this.#fail(cause instanceof Error ? cause : new VmError('the guest is gone', { cause }));
+      this.#fail(new GuestGoneError(cause));
+    }
+  }
+
+  async #output(stream: 'stdout' | 'stderr', bytes: Buffer): Promise<void> {
+    try {
+      await this.#waiter?.request?.onOutput(stream, bytes);
+    } catch (cause) {
+      // Whoever runs the program is told what went wrong on this side.
+      this.#fail(cause instanceof Error ? cause : new Error(String(cause)));
     }
   }
 

@@ -7,6 +7,7 @@ const packageOf: Readonly<Record<string, string>> = {
   'apt-cache': 'apt',
   'dpkg-deb': 'dpkg',
   depmod: 'kmod',
+  'qemu-system-x86_64': 'qemu-system-x86',
 };
 
 /**

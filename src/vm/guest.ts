@@ -3,14 +3,15 @@ import { readFileSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, isAbsolute, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isLabError, RequirementError, UsageError, VmError } from '../errors.js';
+import { RequirementError, UsageError, VmError } from '../errors.js';
 import { helperPath, native } from '../native/load.js';
 import type { NativeLock } from '../native/surface.js';
-import { Channel, type ProgramEnd, type ProgramRequest } from './channel.js';
+import { Channel, GuestGoneError, type ProgramEnd, type ProgramRequest } from './channel.js';
+import { command } from './command.js';
 import { cacheFolder, ownFolder } from './folders.js';
 import { guestInitramfs } from './initramfs.js';
 import { ensureKernel, type GuestKernel } from './kernel-package.js';
-import { channelCount, type GuestInit, qemuArguments } from './qemu.js';
+import { canThread, channelCount, type GuestInit, parseVersion, qemuArguments } from './qemu.js';
 import { swapHeader } from './swap-area.js';
 
 /** Where the guest sees the runtime folder's `share`. */
@@ -89,6 +90,12 @@ function isRunning(state: GuestState): boolean {
   return startTicks(state.pid) === state.startTicks;
 }
 
+/** Waits for a guest's end; false when it still runs after `limitMs`. */
+async function hasEnded(state: GuestState, limitMs: number): Promise<boolean> {
+  for (let waitedMs = 0; isRunning(state) && waitedMs < limitMs; waitedMs += 20) await sleep(20);
+  return !isRunning(state);
+}
+
 const paths = (folder: string) => ({
   lock: join(folder, 'guest.lock'),
   state: join(folder, 'guest.json'),
@@ -100,10 +107,14 @@ const paths = (folder: string) => ({
   channelLock: (channel: number) => join(folder, `${channel}.lock`),
 });
 
-/** The last lines of a log, fit for a terminal. */
+/** A line of a log, fit for a terminal. */
+function plain(line: string): string {
+  return line.replace(/[\u0000-\u001f\u007f-\u009f]/g, '');
+}
+
 async function lastLines(file: string, count: number): Promise<string> {
   const text = await readFile(file, 'utf8').catch(() => '');
-  const lines = text.split('\n').map((line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, ''));
+  const lines = text.split('\n').map(plain);
   return lines
     .filter((line) => line.trim() !== '')
     .slice(-count)
@@ -111,11 +122,14 @@ async function lastLines(file: string, count: number): Promise<string> {
     .join('');
 }
 
-/** An error about the guest with what it said last. */
+/** An error about the guest with what its kernel or QEMU said last. */
 async function guestError(folder: string, message: string, cause?: unknown): Promise<VmError> {
   const { console: log, qemuLog } = paths(folder);
-  const said = (await lastLines(qemuLog, 5)) + (await lastLines(log, 15));
-  return new VmError(`${message}; its console is ${log}${said}`, { cause });
+  const text = await readFile(log, 'utf8').catch(() => '');
+  const panic = /Kernel panic - not syncing: [^\r\n]*/.exec(text)?.[0];
+  const why = panic === undefined ? '' : ` (${plain(panic)})`;
+  const said = (await lastLines(qemuLog, 5)) + (await lastLines(log, 10));
+  return new VmError(`${message}${why}; its console is ${log}${said}`, { cause });
 }
 
 /** A running guest. */
@@ -170,10 +184,12 @@ export class Guest {
       control?.(channel);
       return await channel.run(request);
     } catch (cause) {
-      if (isLabError(cause) && isRunning(this.state)) throw cause;
+      if (!(cause instanceof GuestGoneError)) throw cause;
+      const ended = await hasEnded(this.state, 2_000);
+      const what = ended ? 'ended' : 'let go of us';
       throw await guestError(
         this.folder,
-        `the guest in ${this.folder} ended while ${request.argv[0]} ran`,
+        `the guest in ${this.folder} ${what} while ${request.argv[0]} ran`,
         cause,
       );
     } finally {
@@ -193,6 +209,16 @@ export class Guest {
       onOutput: (stream, bytes) => void output[stream].push(bytes),
     });
     return { ...end, stdout: Buffer.concat(output.stdout), stderr: Buffer.concat(output.stderr) };
+  }
+
+  /**
+   * Makes the guest look anew at files of the machine that have changed since it last did. It drops what the
+   * guest's kernel caches about files and so runs its shrinkers: not for the middle of a measurement.
+   */
+  async refresh(): Promise<void> {
+    const end = await this.run(['sh', '-c', 'echo 2 > /proc/sys/vm/drop_caches']);
+    if (end.exitCode !== 0)
+      throw new VmError(`the guest's caches cannot be dropped: ${end.stderr.toString()}`);
   }
 
   /** Switches the guest off and removes its runtime folder. */
@@ -217,6 +243,7 @@ async function openChannel(folder: string, n: number, signal: AbortSignal): Prom
 
 /** Ends the guest: by its own power-off, then by signals to the process that is surely still ours. */
 async function endGuest(folder: string, state: GuestState, lease: Channel | undefined): Promise<void> {
+  if (!isRunning(state)) return;
   try {
     const limit = AbortSignal.timeout(powerOffLimitMs);
     const channel = lease ?? (await openChannel(folder, 0, limit));
@@ -224,16 +251,12 @@ async function endGuest(folder: string, state: GuestState, lease: Channel | unde
   } catch {
     // A guest that does not answer is ended by signals.
   }
-  for (const [signal, limitMs] of [
-    [0, 2_000],
-    ['SIGTERM', 3_000],
-    ['SIGKILL', 3_000],
-  ] as const) {
-    if (isRunning(state)) process.kill(state.pid, signal);
-    for (let waitedMs = 0; isRunning(state) && waitedMs < limitMs; waitedMs += 20) await sleep(20);
+  if (await hasEnded(state, 2_000)) return;
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    process.kill(state.pid, signal);
+    if (await hasEnded(state, 3_000)) return;
   }
-  if (isRunning(state))
-    throw new VmError(`${qemu} (pid ${state.pid}) of the guest in ${folder} does not end`);
+  throw new VmError(`${qemu} (pid ${state.pid}) of the guest in ${folder} does not end`);
 }
 
 /** The guest that runs in a runtime folder; undefined when none does. */
@@ -317,11 +340,19 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
+async function qemuThreads(): Promise<'multi' | 'single'> {
+  const text = await command([qemu, '--version'], '/');
+  const version = parseVersion(text);
+  if (version === undefined) throw new VmError(`${qemu} --version says ${JSON.stringify(text.slice(0, 60))}`);
+  return canThread(version) ? 'multi' : 'single';
+}
+
 async function boot(options: GuestOptions, kernel: Awaited<ReturnType<typeof ensureKernel>>): Promise<Guest> {
   const { folder, memoryMiB, cpus, swapBytes, init } = options;
   const at = paths(folder);
   const args = qemuArguments({
     ...options,
+    threads: await qemuThreads(),
     vmlinuz: kernel.vmlinuz,
     modules: kernel.modules,
     initramfs: at.initramfs,
@@ -369,6 +400,8 @@ async function boot(options: GuestOptions, kernel: Awaited<ReturnType<typeof ens
   const signals = [limit, ended.signal, ...(options.signal === undefined ? [] : [options.signal])];
   try {
     const channel = await Promise.race([exited, firstChannel(folder, AbortSignal.any(signals))]);
+    // It may lie in memory, and nobody reads it again.
+    await rm(at.initramfs);
     if (options.leased) return new Guest(folder, state, channel);
     channel.close();
     return new Guest(folder, state);
@@ -391,7 +424,8 @@ async function firstChannel(folder: string, signal: AbortSignal): Promise<Channe
       const channel = await openChannel(folder, 0, signal);
       if (channel !== undefined) return channel;
     } catch (error) {
-      if (signal.aborted || !notListening.has((error as { code?: unknown }).code)) throw error;
+      const { cause } = error as VmError;
+      if (signal.aborted || !notListening.has((cause as { code?: unknown } | undefined)?.code)) throw error;
     }
     await sleep(20);
   }

@@ -18,6 +18,8 @@ export interface QemuConfig {
   readonly swapFd: number;
   readonly memoryMiB: number;
   readonly cpus: number;
+  /** One thread of the machine for each CPU, or one for all. */
+  readonly threads: 'multi' | 'single';
   readonly init: GuestInit;
   /** The guest powers itself off when the process that talks to it is gone. */
   readonly leased: boolean;
@@ -30,6 +32,21 @@ export interface QemuConfig {
 /** QEMU ends an option's value at a comma; a doubled one stands for itself. */
 function value(path: string): string {
   return path.replaceAll(',', ',,');
+}
+
+/** Major and minor version from `qemu-system-x86_64 --version`; undefined for any other text. */
+export function parseVersion(text: string): readonly [major: number, minor: number] | undefined {
+  const found = /^QEMU emulator version (\d+)\.(\d+)/.exec(text);
+  return found === null ? undefined : [Number(found[1]), Number(found[2])];
+}
+
+/**
+ * Whether each guest CPU may have a thread of its own. Before 8.1 QEMU translates a page without holding off
+ * another CPU that writes to it (mended by its commit deba78709ae8, "Always lock pages before translation"): the
+ * Linux kernel, which patches its own code as it runs, then dies of a breakpoint that it has long removed.
+ */
+export function canThread([major, minor]: readonly [major: number, minor: number]): boolean {
+  return major > 8 || (major === 8 && minor >= 1);
 }
 
 /** The arguments of qemu-system-x86_64 (7.2 and later). */
@@ -56,7 +73,7 @@ export function qemuArguments(config: QemuConfig): string[] {
   return [
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-nic', 'none', '-no-reboot'],
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
-    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
+    ...['-machine', 'q35', '-accel', `tcg,thread=${config.threads}`, '-cpu', 'max'],
     ...['-smp', String(config.cpus), '-m', `${config.memoryMiB}M`],
     ...['-kernel', config.vmlinuz, '-initrd', config.initramfs, '-append', cmdline.join(' ')],
     ...['-chardev', `file,id=console,path=${value(config.consoleLog)}`, '-serial', 'chardev:console'],

@@ -134,6 +134,7 @@ const mayImport: Readonly<
       'vm',
       'commander',
     ],
+    types: ['kernel'],
   },
 };
 

@@ -1,7 +1,8 @@
 import { Command } from 'commander';
-import type { Restored } from '../../apply/restore.js';
-import { ExitCode } from '../../errors.js';
+import { ExitCode, UsageError } from '../../errors.js';
+import type { RunOutcome } from '../../experiment/run.js';
 import type { Experiment } from '../../experiment/schema.js';
+import { chomp } from '../../host/codecs.js';
 import type { Host } from '../../host/host.js';
 import { openCommandHost, optionsOf, stateDirectoryOf } from '../options.js';
 
@@ -66,6 +67,25 @@ interface OneRun {
   readonly json: boolean;
 }
 
+/** Exact versions of what the machine is made of, as whoever started us in a guest knows them: a JSON object of words. */
+function environmentVersions(): Record<string, string> {
+  const text = process.env['IAA_ZSWAP_ENVIRONMENT'];
+  if (text === undefined) return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    if (
+      value !== null &&
+      typeof value === 'object' &&
+      Object.values(value).every((each) => typeof each === 'string')
+    ) {
+      return value as Record<string, string>;
+    }
+  } catch {
+    // Told below.
+  }
+  throw new UsageError('IAA_ZSWAP_ENVIRONMENT is not a JSON object of words', { hint: 'unset it' });
+}
+
 async function runOne(host: Host, file: string, experiment: Experiment, options: OneRun): Promise<object> {
   const { runExperiment } = await import('../../experiment/run.js');
   const { readRecord } = await import('../../collect/record.js');
@@ -79,12 +99,13 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
       stateDirectory: options.stateDirectory,
       experimentFile: file,
       signal: options.signal,
+      environment: environmentVersions(),
       onEvent: (event) => progress.show(event),
     });
     progress.end();
     const result = study(await readRecord(outcome.directory));
     if (!options.json) print(usememTables(result));
-    printError(restoredLine(outcome.restored));
+    printError(restoredText(outcome));
     printError(`record: ${outcome.directory}`);
     if (outcome.cellsFailed > 0) process.exitCode = ExitCode.failedRestored;
     else if (result.cells.some((cell) => cell.invalid.length > 0)) process.exitCode ||= ExitCode.checkSaidNo;
@@ -94,9 +115,11 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
   }
 }
 
-function restoredLine({ undone, oneWay }: Restored): string {
+function restoredText({ restored, attributes }: RunOutcome): string {
+  const paths = Object.keys(attributes);
   return [
-    `restored: ${undone.length} changes taken back, every attribute reads as before`,
-    ...oneWay.map(({ path, message }) => `not undone before the next boot: ${path}: ${message}`),
+    `restored: ${restored.undone.length} changes taken back; read again, equal to before the run:`,
+    ...paths.map((path) => `  ${path}: ${chomp(attributes[path] ?? '')}`),
+    ...restored.oneWay.map(({ path, message }) => `not undone before the next boot: ${path}: ${message}`),
   ].join('\n');
 }

@@ -17,6 +17,10 @@ interface SizeOptions extends FolderOption {
   readonly bootLimit: number;
 }
 
+interface ExecOptions extends SizeOptions {
+  readonly refresh?: boolean;
+}
+
 /** `vm`: a guest with Debian's newest kernel and this machine's files, to try things in. */
 export function vmCommand(): Command {
   return new Command('vm')
@@ -67,10 +71,13 @@ function execCommand(): Command {
     new Command('exec')
       .description('run a program in the guest; boots one for it when none runs')
       .usage('[options] -- PROGRAM ARGUMENT...')
-      .argument('<argv...>', 'program and arguments'),
-  ).action(async (argv: string[], _options: SizeOptions, command: Command) => {
-    const options = optionsOf<SizeOptions>(command);
-    process.exitCode = await inGuest(options, (guest, control) => execute(guest, argv, control));
+      .argument('<argv...>', 'program and arguments')
+      .option('--refresh', 'first let a guest that runs already see files changed since it looked at them'),
+  ).action(async (argv: string[], _options: ExecOptions, command: Command) => {
+    const options = optionsOf<ExecOptions>(command);
+    process.exitCode = await inGuest(options, options.refresh ?? false, (guest, control) =>
+      execute(guest, argv, control),
+    );
   });
 }
 
@@ -83,7 +90,7 @@ function runInGuestCommand(): Command {
     const options = optionsOf<SizeOptions>(command);
     const { collectRecords, guestRunArguments } = await import('../../vm/experiment.js');
     const state = await recordsDirectory(options.state);
-    process.exitCode = await inGuest(options, async (guest, control) => {
+    process.exitCode = await inGuest(options, true, async (guest, control) => {
       const run = guestRunArguments(files, { json: options.json ?? false });
       try {
         return await execute(guest, run.argv, control);
@@ -214,13 +221,17 @@ async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Prom
 /** Works in the guest that runs, or else in one that is started for it and stopped afterwards. */
 async function inGuest(
   options: SizeOptions,
+  refresh: boolean,
   work: (guest: Guest, control: Control) => Promise<number>,
 ): Promise<number> {
   const { findGuest, startGuest, temporaryFolder } = await import('../../vm/index.js');
   const running = await findGuest(await folderOf(options));
   const control = new Control();
   try {
-    if (running !== undefined) return await work(running, control);
+    if (running !== undefined) {
+      if (refresh) await running.refresh();
+      return await work(running, control);
+    }
     const folder = await temporaryFolder(await folderOf(options));
     const guest = await startGuest({ ...(await guestOptions(options, true, control.signal)), folder });
     try {

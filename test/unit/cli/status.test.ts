@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { renderStatus } from '../../../src/cli/commands/status.js';
-import type { Inventory } from '../../../src/discover/inventory.js';
+import { describe, test } from 'node:test';
+import { readStatus, renderStatus, type Status } from '../../../src/cli/status.js';
+import { UsageError } from '../../../src/errors.js';
+import { MemoryHost } from '../../support/memory-host.js';
 
-const bare: Inventory = {
+const bare: Status = {
   schemaVersion: 1,
   host: 'live',
   source: 'hardware',
@@ -27,6 +28,12 @@ const bare: Inventory = {
   cgroup: { mount: undefined, controllers: [], subtreeControl: [], systemd: false },
   attributes: {},
   findings: [],
+  counters: {
+    vmstat: undefined,
+    folios: new Map(),
+    khugepaged: { fullScans: undefined, pagesCollapsed: undefined },
+  },
+  group: undefined,
 };
 
 test('the first line carries the source, and nothing known is nothing claimed', () => {
@@ -40,6 +47,7 @@ test('the first line carries the source, and nothing known is nothing claimed', 
       'swap      none found',
       'zswap     not in this kernel',
       'thp       not in this kernel',
+      'counters  unknown',
       'cgroup    no cgroup v2 found',
     ].join('\n'),
   );
@@ -72,6 +80,47 @@ test('pages are worth 4 KiB, the ratio is theirs to the pool, and counters of ze
       '          written_back_pages 1,234',
     ],
   );
+});
+
+test('counters: only what happened, each folio size in a line of its own', () => {
+  const status = renderStatus({
+    ...bare,
+    counters: {
+      vmstat: new Map([
+        ['zswpout', 9898n],
+        ['zswpin', 38n],
+        ['pswpout', 0n],
+        ['nr_free_pages', 5n],
+      ]),
+      folios: new Map([
+        ['16kB', new Map([['zswpout', 0n]])],
+        [
+          '64kB',
+          new Map([
+            ['nr_anon', 3n],
+            ['zswpout', 600n],
+            ['swpout_fallback', 1234n],
+          ]),
+        ],
+      ]),
+      khugepaged: { fullScans: 3, pagesCollapsed: 7 },
+    },
+  });
+  assert.deepEqual(
+    status.split('\n').filter((line) => /^(?:counters| )/.test(line)),
+    [
+      'counters  zswpout 9,898, zswpin 38, khugepaged pages_collapsed 7',
+      '          64kB zswpout 600, swpout_fallback 1,234',
+    ],
+  );
+});
+
+test('a machine on which nothing was swapped says so', () => {
+  const status = renderStatus({
+    ...bare,
+    counters: { ...bare.counters, vmstat: new Map([['zswpout', 0n]]) },
+  });
+  assert.match(status, /^counters {2}all zero$/m);
 });
 
 test('an empty pool has no ratio', () => {
@@ -135,4 +184,48 @@ test('a value with a newline or an escape sequence stays in its line', () => {
     status,
     /^swap {6}\/a\\x0azswap {5}enabled\\x1b\[2J \(file\), 0 B of 4 KiB used, priority 1$/m,
   );
+});
+
+describe('a cgroup', () => {
+  const group = '/sys/fs/cgroup/lab';
+  const host = new MemoryHost({
+    '/proc/self/mountinfo': '29 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n',
+    '/sys/fs/cgroup/cgroup.controllers': 'memory\n',
+    [`${group}/cgroup.procs`]: '12\n13\n',
+    [`${group}/memory.high`]: '33554432\n',
+    [`${group}/memory.max`]: 'max\n',
+    [`${group}/memory.zswap.writeback`]: '0\n',
+    [`${group}/memory.current`]: '33550336\n',
+    [`${group}/memory.zswap.current`]: '1048576\n',
+    [`${group}/memory.events`]: 'low 0\nhigh 154\nmax 0\n',
+    [`${group}/memory.swap.events`]: 'max 0\nfail 2\n',
+    [`${group}/memory.stat`]: 'zswap 1048576\nzswapped 7602176\nzswpout 1856\n',
+    [`${group}/memory.pressure`]: 'some avg10=0.00 avg60=0.00 avg300=0.00 total=2500000\n',
+    [`${group}/cpu.stat`]: 'usage_usec 3000000\nuser_usec 1000000\nsystem_usec 2000000\n',
+  });
+
+  test('is shown with its limits, use and events', async () => {
+    const lines = renderStatus(await readStatus(host, `${group}/`)).split('\n');
+    const start = lines.findIndex((line) => line.startsWith('group'));
+    assert.deepEqual(lines.slice(start, start + 5), [
+      'group     /sys/fs/cgroup/lab, 2 processes',
+      '          high 32 MiB, max max, no zswap writeback',
+      '          32.0 MiB used, 1 MiB of it compressed, ratio 7.25',
+      '          events high 154, swap.events fail 2, zswpout 1,856',
+      '          user 1.0 s, system 2.0 s, stalled for memory 2.5 s',
+    ]);
+  });
+
+  test('of which nothing can be read has its path alone', async () => {
+    const empty = new MemoryHost({ '/sys/x': '' });
+    empty.directories.add('/sys/fs/cgroup/empty');
+    const lines = renderStatus(await readStatus(empty, '/sys/fs/cgroup/empty')).split('\n');
+    const start = lines.findIndex((line) => line.startsWith('group'));
+    assert.deepEqual(lines.slice(start, start + 2), ['group     /sys/fs/cgroup/empty', '']);
+  });
+
+  for (const given of ['/sys/fs/cgroup/none', 'relative', '/', '/sys/../etc', '']) {
+    test(`that is none is a usage error: '${given}'`, () =>
+      assert.rejects(readStatus(host, given), UsageError));
+  }
 });

@@ -33,6 +33,11 @@ describe('toJson', () => {
     assert.equal(toJson([2n ** 53n - 1n, 2n ** 53n]), '[\n  9007199254740991,\n  "9007199254740992"\n]');
   });
 
+  test('maps are objects, whatever their keys', () => {
+    const maps = { counters: new Map([['__proto__', 1n]]) };
+    assert.equal(toJson(maps), '{\n  "counters": {\n    "__proto__": 1\n  }\n}');
+  });
+
   test('is safe on a terminal and reads back as it was', () => {
     const value = { '\u009bkey': 'a\u001b\u007f\u0085\u202e\u2067\ufffd\t\n"' };
     const json = toJson(value);

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot } from '../../src/native/load.js';
+import type { Result } from '../../src/study/record.js';
+import type { Guest } from '../../src/vm/index.js';
+import { guestTest, output } from '../support/guest.js';
+
+const program = join(packageRoot(), 'dist/cli.js');
+const small = join(packageRoot(), 'experiments/usemem-small.yaml');
+const tiny = join(packageRoot(), 'test/vm/programs/tiny.yaml');
+const programs = join(packageRoot(), 'build/test/test/vm/programs');
+
+/** Every attribute that a plan may set, as JSON text. */
+async function attributes(guest: Guest): Promise<string> {
+  const inventory = JSON.parse(await output(guest, process.execPath, program, 'status', '--json'));
+  return JSON.stringify(inventory.attributes);
+}
+
+/** libzstd's mean size, level 3, of the first pages that usemem writes. */
+function libzstdBytes(pages: number): number {
+  const directory = mkdtempSync(join(tmpdir(), 'zstd-'));
+  try {
+    const tool = join(directory, 'zstd_page_bytes');
+    const source = join(packageRoot(), 'test/vm/programs/zstd_page_bytes.cc');
+    execFileSync('c++', ['-std=c++20', '-O2', source, '-o', tool, '-ldl']);
+    return Number(execFileSync(tool, [String(pages)], { encoding: 'utf8' }));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+guestTest(
+  "experiments/usemem-small.yaml gives the letter's table from the kernel's counters",
+  async (guest) => {
+    const before = await attributes(guest);
+    const argv = [process.execPath, program, 'run', '--yes', '--json', '--state', '/run/small', small];
+    const { exitCode, stdout, stderr } = await guest.run(argv);
+    assert.equal(exitCode, 0, stderr.toString());
+    assert.match(stderr.toString(), /restored: \d+ changes taken back; read again, equal to before the run:/);
+    const [result] = JSON.parse(stdout.toString()) as [Result];
+    assert.equal(result.source, 'emulated');
+    assert.deepEqual(
+      result.cells.map(({ cell, state, invalid, warnings }) => [
+        cell.compressor,
+        cell.folio,
+        state,
+        invalid,
+        warnings,
+      ]),
+      [
+        ['lzo', '64kB', 'complete', [], []],
+        ['zstd', '64kB', 'complete', [], []],
+        ['lzo', '2048kB', 'complete', [], []],
+        ['zstd', '2048kB', 'complete', [], []],
+      ],
+    );
+    for (const { cell, values } of result.cells) {
+      const name = `${cell.compressor}, ${cell.folio}`;
+      const pages = Number.parseInt(cell.folio, 10) / 4;
+      const fallbacks =
+        values[cell.folio === '2048kB' ? 'thp_swpout_fallback' : `${cell.folio}_swpout_fallback`] ??
+        Number.NaN;
+      const folios = values[`ZSWPOUT-${cell.folio}`] ?? Number.NaN;
+      const zswpout = values['zswpout'] ?? Number.NaN;
+      // kernel.md 6.3: what was not stored in whole folios fell back.
+      assert.ok(
+        Math.abs((folios + fallbacks) * pages - zswpout) <= zswpout * 0.02,
+        `${name}: ${JSON.stringify(values)}`,
+      );
+      assert.ok((values['memcg_high'] ?? 0) > 0, name);
+      assert.ok((values['total_throughput_kb_s'] ?? 0) > 0, name);
+      if (cell.compressor === 'zstd') {
+        // The pages that were written first are the first that reclaim takes.
+        const expected = libzstdBytes(Math.round(zswpout / 2));
+        const bytes = values['compressed_bytes_per_page'] ?? Number.NaN;
+        assert.ok(
+          Math.abs(bytes - expected) <= expected * 0.03,
+          `${name}: ${bytes} bytes a page, libzstd ${expected}`,
+        );
+      }
+    }
+    assert.equal(await attributes(guest), before);
+  },
+);
+
+guestTest('after SIGKILL at changes all along a run, restore puts every attribute back', async (guest) => {
+  const lines = (await output(guest, process.execPath, join(programs, 'torture.js'), tiny, '--every', '13'))
+    .trim()
+    .split('\n');
+  const counts = JSON.parse(lines.pop() ?? '');
+  assert.ok(counts.deaths >= 5, JSON.stringify(counts));
+  assert.equal(counts.deaths, lines.length, 'every process died where it was to');
+  assert.equal(counts.equal, lines.length, lines.filter((line) => line.includes('"equal":false')).join('\n'));
+});
+
+guestTest('SIGINT at any moment of a run: exit 130, every attribute as before', async (guest) => {
+  const text = await output(guest, process.execPath, join(programs, 'interrupt.js'), program, tiny, '3');
+  const outcomes = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.equal(outcomes.filter((outcome) => !outcome.late).length, 3, text);
+  for (const outcome of outcomes) {
+    assert.equal(outcome.code, outcome.late ? 0 : 130, JSON.stringify(outcome));
+    assert.equal(outcome.equal, true, JSON.stringify(outcome));
+    assert.equal(outcome.pending, false, JSON.stringify(outcome));
+  }
+});
