@@ -35,8 +35,8 @@ struct MatchPolicy {
   uint32_t depth;         // candidates tried at a position
 };
 
-// A match: `length` bytes at `position` of the block repeat those `distance` bytes before. Packed by
-// hand, because three narrow stores and a wide load of them stall a CPU's store forwarding.
+// A match: `length` bytes at `position` of the block repeat those `distance` bytes before. Packed
+// by hand, because three narrow stores and a wide load of them stall a CPU's store forwarding.
 class Token {
  public:
   Token() = default;
@@ -108,7 +108,8 @@ struct BlockOps {
 constexpr EncodeTables encode_tables(const Code* literal_length, const Code* distance) {
   EncodeTables tables{};
   for (uint32_t i = 0; i < tables.literal.size(); ++i) {
-    tables.literal[i] = literal_length[i].bits | uint32_t{literal_length[i].length} << kEntryCountShift;
+    tables.literal[i] = literal_length[i].bits | uint32_t{literal_length[i].length}
+                                                     << kEntryCountShift;
   }
   for (uint32_t length = kMinMatch; length <= kMaxMatch; ++length) {
     const Symbol symbol = length_symbol(length);

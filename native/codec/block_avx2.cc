@@ -26,7 +26,8 @@ inline __m256i load(const void* from) {
 }
 
 inline uint32_t match_length(const uint8_t* a, const uint8_t* b) {
-  const auto equal = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(load(a), load(b))));
+  const auto equal =
+      static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(load(a), load(b))));
   return static_cast<uint32_t>(std::countr_one(equal));
 }
 
@@ -88,8 +89,8 @@ inline void find_candidates(Workspace& workspace, uint32_t size) {
   uint32_t* table = workspace.table.data();
   const uint32_t chunks = (size + 63) / 64;
   std::array<uint16_t, 64> hashes;
-  // Two of each: a chunk is verified after the look-ups of the next, when its narrow stores have left
-  // the store buffer and can be loaded as vectors without a stall.
+  // Two of each: a chunk is verified after the look-ups of the next, when its narrow stores have
+  // left the store buffer and can be loaded as vectors without a stall.
   alignas(32) std::array<std::array<uint32_t, 64>, 2> values;
   alignas(32) std::array<std::array<uint32_t, 64>, 2> held;
   // The position before the current one, whose entry is written after the current look-up.
@@ -125,9 +126,8 @@ inline void find_candidates(Workspace& workspace, uint32_t size) {
     }
     if (chunk > 0) {
       const uint32_t done = chunk - 1;
-      workspace.candidates[done] =
-          verify_chunk(values[done % 2], held[done % 2],
-                       workspace.distance.data() + kHistory + 64 * done);
+      workspace.candidates[done] = verify_chunk(values[done % 2], held[done % 2],
+                                                workspace.distance.data() + kHistory + 64 * done);
     }
   }
 }
@@ -151,7 +151,8 @@ namespace {
 // The fixed codes of 16 bytes and the bits that count: 8 for a byte below 144, else 9.
 inline void store_fixed_codes(const uint8_t* from, uint16_t* codes, uint16_t* masks) {
   // Bit reversal by nibbles.
-  const __m128i reversed_nibbles = _mm_setr_epi8(0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15);
+  const __m128i reversed_nibbles =
+      _mm_setr_epi8(0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15);
   const __m128i nibble = _mm_set1_epi8(15);
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
   const __m128i is_short =
@@ -166,10 +167,9 @@ inline void store_fixed_codes(const uint8_t* from, uint16_t* codes, uint16_t* ma
   const __m256i long_code = _mm256_or_si256(_mm256_slli_epi16(wide, 1), _mm256_set1_epi16(1));
   _mm256_store_si256(reinterpret_cast<__m256i*>(codes),
                      _mm256_blendv_epi8(long_code, wide, is_short_wide));
-  _mm256_store_si256(
-      reinterpret_cast<__m256i*>(masks),
-      _mm256_sub_epi16(_mm256_set1_epi16(0x1FF),
-                       _mm256_and_si256(is_short_wide, _mm256_set1_epi16(0x100))));
+  _mm256_store_si256(reinterpret_cast<__m256i*>(masks),
+                     _mm256_sub_epi16(_mm256_set1_epi16(0x1FF),
+                                      _mm256_and_si256(is_short_wide, _mm256_set1_epi16(0x100))));
 }
 
 // Code and extra bits of each distance, as in EncodeTables::length.

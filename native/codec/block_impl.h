@@ -26,7 +26,8 @@ inline uint32_t full_match_length(const uint8_t* a, const uint8_t* b, uint32_t l
 // The candidates from `position` on, first in bit 0; at least 57 of them.
 inline uint64_t candidates_from(const Workspace& workspace, uint32_t position) {
   uint64_t word;
-  std::memcpy(&word, reinterpret_cast<const uint8_t*>(workspace.candidates.data()) + (position >> 3),
+  std::memcpy(&word,
+              reinterpret_cast<const uint8_t*>(workspace.candidates.data()) + (position >> 3),
               sizeof word);
   return word >> (position & 7);
 }
@@ -103,7 +104,8 @@ void parse(Workspace& workspace, uint32_t size, uint32_t max_match) {
     while (joined.position < joined.end) {
       const uint64_t candidates = candidates_from(workspace, joined.position);
       const uint32_t next =
-          joined.position + (candidates == 0 ? 57U : static_cast<uint32_t>(std::countr_zero(candidates)));
+          joined.position +
+          (candidates == 0 ? 57U : static_cast<uint32_t>(std::countr_zero(candidates)));
       while (token != lanes[i].out && token->position() < next) ++token;
       if (candidates != 0 && token != lanes[i].out && token->position() == next) {
         joined.out = std::copy(token, static_cast<const Token*>(lanes[i].out), joined.out);

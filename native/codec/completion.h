@@ -12,8 +12,9 @@ enum class Status : uint8_t {
   kOutputOverflow = 0x0B,  // decompress: more output than the buffer holds
 };
 
-// The error_code of kAnalyticsError (Intel QPL, sources/core-iaa/include/hw_status.h; the kernel names
-// only 0x19). Which one the device gives where more than one fits is not documented: docs/codec.md.
+// The error_code of kAnalyticsError (Intel QPL, sources/core-iaa/include/hw_status.h; the kernel
+// names only 0x19). Which one the device gives where more than one fits is not documented:
+// docs/codec.md.
 enum class ErrorCode : uint8_t {
   kNone = 0,
   kHeaderTooBig = 1,  // the input ends within a block header
@@ -34,7 +35,7 @@ enum class ErrorCode : uint8_t {
   kBadDistance = 17,  // farther back than the 4 KiB history
   kBeforeStart = 18,
   kAecsInvalid = 22,
-  kOutputTooSmall = 25,  // compress: 0x19, the kernel's IAA_ERROR_COMP_BUF_OVERFLOW
+  kOutputTooSmall = 25,      // compress: 0x19, the kernel's IAA_ERROR_COMP_BUF_OVERFLOW
   kInvalidHuffmanCode = 30,  // compress: a symbol that the caller's tables give no code
   kTooManyLiteralLengthCodes = 35,
   kTooManyDistanceCodes = 36,

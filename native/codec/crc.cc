@@ -17,7 +17,8 @@ constexpr std::array<std::array<uint32_t, 256>, 8> crc_tables() {
   std::array<std::array<uint32_t, 256>, 8> tables{};
   for (uint32_t byte = 0; byte < 256; ++byte) {
     uint32_t crc = byte;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? kReflectedPolynomial : 0);
+    for (int bit = 0; bit < 8; ++bit)
+      crc = (crc >> 1) ^ ((crc & 1) != 0 ? kReflectedPolynomial : 0);
     tables[0][byte] = crc;
   }
   for (size_t row = 1; row < tables.size(); ++row) {
@@ -36,10 +37,10 @@ constexpr auto kTables = crc_tables();
 // the distances folded over (Gopal et al., "Fast CRC Computation for Generic Polynomials Using
 // PCLMULQDQ Instruction", Intel, 2009).
 __attribute__((target("pclmul,sse4.1"))) inline __m128i fold(__m128i value, __m128i by,
-                                                            __m128i next) {
-  return _mm_xor_si128(_mm_xor_si128(_mm_clmulepi64_si128(value, by, 0x00),
-                                     _mm_clmulepi64_si128(value, by, 0x11)),
-                       next);
+                                                             __m128i next) {
+  return _mm_xor_si128(
+      _mm_xor_si128(_mm_clmulepi64_si128(value, by, 0x00), _mm_clmulepi64_si128(value, by, 0x11)),
+      next);
 }
 
 __attribute__((target("pclmul,sse4.1"))) inline __m128i load(const uint8_t* from) {

@@ -6,7 +6,8 @@
 
 namespace iaa_zswap::codec {
 
-// CRC-32 as in gzip (RFC 1952): polynomial 0x04C11DB7, reflected. `crc` is that of what came before.
+// CRC-32 as in gzip (RFC 1952): polynomial 0x04C11DB7, reflected. `crc` is that of what came
+// before.
 uint32_t crc32(std::span<const uint8_t> data, uint32_t crc = 0);
 
 // The same without instruction set extensions.

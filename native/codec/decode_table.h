@@ -31,7 +31,8 @@ constexpr uint32_t index_bits(DecodeEntry entry) { return entry >> 8 & 15; }
 // Length or distance: the base and the extra bits, `bits` beginning with the code.
 constexpr size_t with_extra_bits(DecodeEntry entry, uint64_t bits) {
   return value_of(entry) +
-         static_cast<size_t>((bits & ((uint64_t{1} << dropped_bits(entry)) - 1)) >> (entry >> 8 & 15));
+         static_cast<size_t>((bits & ((uint64_t{1} << dropped_bits(entry)) - 1)) >>
+                             (entry >> 8 & 15));
 }
 
 // `entry` of a symbol for a code of `length` bits, or what is left of them in a sub-table.
@@ -63,10 +64,10 @@ constexpr DecodeEntry distance_entry(uint32_t symbol) {
   return with_value(1 + base) | extra;
 }
 
-// Fills a two-level table, `root_bits` wide, for the canonical code of `lengths`; `entry_of(symbol)`
-// gives the symbols' entries. Bits that are no code give `invalid`. False for lengths that are no
-// prefix code, and for an incomplete one, unless `lax`, which takes no code at all and a single code of
-// one bit, as zlib's inflate does.
+// Fills a two-level table, `root_bits` wide, for the canonical code of `lengths`;
+// `entry_of(symbol)` gives the symbols' entries. Bits that are no code give `invalid`. False for
+// lengths that are no prefix code, and for an incomplete one, unless `lax`, which takes no code at
+// all and a single code of one bit, as zlib's inflate does.
 template <class EntryOf>
 constexpr bool build_decode_table(std::span<const uint8_t> lengths, uint32_t root_bits,
                                   std::span<DecodeEntry> table, bool lax, ErrorCode invalid,

@@ -22,7 +22,8 @@ constexpr DecodeTables fixed_tables() {
   tables.literal_bits = 9;
   tables.distance_bits = 5;
   std::array<uint8_t, 288> lengths{};
-  for (uint32_t symbol = 0; symbol < lengths.size(); ++symbol) lengths[symbol] = fixed_length(symbol);
+  for (uint32_t symbol = 0; symbol < lengths.size(); ++symbol)
+    lengths[symbol] = fixed_length(symbol);
   build_decode_table(lengths, tables.literal_bits, tables.literal, false,
                      ErrorCode::kBadLiteralLengthCode, literal_length_entry);
   std::array<uint8_t, 32> distances{};
@@ -54,8 +55,8 @@ inline void copy_match(uint8_t* to, size_t distance, size_t length) {
     return;
   }
   if (distance < 8) {
-    // The first 8 bytes singly; from there on the source lies a multiple of the distance back, which
-    // is as good and at least 8.
+    // The first 8 bytes singly; from there on the source lies a multiple of the distance back,
+    // which is as good and at least 8.
     for (size_t i = 0; i < 8; ++i) to[i] = from[i];
     to += 8;
     from = to - (7 / distance + 1) * distance;
@@ -67,12 +68,11 @@ inline void copy_match(uint8_t* to, size_t distance, size_t length) {
   }
 }
 
-// The input as bits, the next in bit 0. A plain value, so that the decoding loop can keep a copy of it
-// in registers: bytes written through pointers might otherwise be it.
+// The input as bits, the next in bit 0. A plain value, so that the decoding loop can keep a copy of
+// it in registers: bytes written through pointers might otherwise be it.
 class BitReader {
  public:
-  explicit BitReader(std::span<const uint8_t> in)
-      : in_(in.data()), end_(in.data() + in.size()) {}
+  explicit BitReader(std::span<const uint8_t> in) : in_(in.data()), end_(in.data() + in.size()) {}
 
   // At least 56 bits, as far as the input goes; zero bits after it. False once more bits have been
   // used than there are.
@@ -215,9 +215,8 @@ class Decoder::Run {
       code_lengths[kCodeLengthOrder[i]] = static_cast<uint8_t>(reader_.take(3));
     }
     std::array<DecodeEntry, 128> table;
-    if (!build_decode_table(
-            code_lengths, 7, table, false, ErrorCode::kUndefinedCodeLengthCode,
-            [](uint32_t symbol) { return with_value(symbol); })) {
+    if (!build_decode_table(code_lengths, 7, table, false, ErrorCode::kUndefinedCodeLengthCode,
+                            [](uint32_t symbol) { return with_value(symbol); })) {
       return ErrorCode::kBadCodeLengthCodes;
     }
 
@@ -234,7 +233,9 @@ class Decoder::Run {
       }
       if (symbol == 16 && i == 0) return ErrorCode::kFirstLiteralLengthRepeats;
       const uint8_t value = symbol == 16 ? lengths[i - 1] : uint8_t{0};
-      const uint32_t count = symbol == 16 ? 3 + reader_.take(2) : symbol == 17 ? 3 + reader_.take(3) : 11 + reader_.take(7);
+      const uint32_t count = symbol == 16   ? 3 + reader_.take(2)
+                             : symbol == 17 ? 3 + reader_.take(3)
+                                            : 11 + reader_.take(7);
       if (count > all - i) return ErrorCode::kWrongDistanceCount;
       std::fill_n(lengths.begin() + i, count, value);
       i += count;
@@ -353,7 +354,8 @@ class Decoder::Run {
   }
 
   // The second step of a look-up; drops the bits of the first.
-  static inline DecodeEntry second_level(const DecodeEntry* table, DecodeEntry entry, BitReader& reader) {
+  static inline DecodeEntry second_level(const DecodeEntry* table, DecodeEntry entry,
+                                         BitReader& reader) {
     reader.drop(dropped_bits(entry));
     return table[value_of(entry) + (reader.bits() & ((uint64_t{1} << index_bits(entry)) - 1))];
   }

@@ -11,8 +11,9 @@
 
 namespace iaa_zswap::codec {
 
-// Entries a two-level table takes at most, for complete codes of up to 15 bits over 288 and 32 symbols
-// with these first levels (zlib's examples/enough.c: `enough 288 11 15` and `enough 32 8 15`).
+// Entries a two-level table takes at most, for complete codes of up to 15 bits over 288 and 32
+// symbols with these first levels (zlib's examples/enough.c: `enough 288 11 15` and `enough 32 8
+// 15`).
 inline constexpr uint32_t kLiteralTableBits = 11;
 inline constexpr uint32_t kDistanceTableBits = 8;
 inline constexpr size_t kLiteralTableSize = 2342;
@@ -33,8 +34,8 @@ class Decoder {
   Decoder();
   ~Decoder();
 
-  // Stops at the end of the final block; input after it is left alone (`consumed`). More output than
-  // `out` holds is kOutputOverflow. The CRC is left 0: crc32() has it for those who need it.
+  // Stops at the end of the final block; input after it is left alone (`consumed`). More output
+  // than `out` holds is kOutputOverflow. The CRC is left 0: crc32() has it for those who need it.
   Completion decompress(std::span<const uint8_t> in, std::span<uint8_t> out);
 
   // The same with output suppressed and the CRC computed, for at most `limit` bytes: what

@@ -61,8 +61,8 @@ bool has_codes(const Histogram& histogram, const std::array<Code, kLiteralLength
 
 }  // namespace
 
-// Where the stream goes. Block writers need kBlockBound bytes of room, so near the end of the output
-// they write into the workspace and what fits is copied.
+// Where the stream goes. Block writers need kBlockBound bytes of room, so near the end of the
+// output they write into the workspace and what fits is copied.
 class Encoder::Sink {
  public:
   Sink(std::span<uint8_t> out, Workspace& workspace) : out_(out), workspace_(workspace) {}

@@ -23,23 +23,25 @@ struct Preset {
 };
 
 // The first generation (Sapphire Rapids), `deflate-iaa`.
-//   max_match 32: the kernel's document shows a page of 4096 `*` compressed to 228 bytes; matches of
+//   max_match 32: the kernel's document shows a page of 4096 `*` compressed to 228 bytes; matches
+//   of
 //     at most 32 bytes after two literals give exactly that (inferred; zlib's 258 gives 30 bytes).
 //   min_distance 2: the two literals before the first match of that page (inferred: a table that is
 //     written one position late explains them).
-//   depth 2: ours. One candidate loses 2-3% to ISA-L's static level on heaps, three gain 1% more and
+//   depth 2: ours. One candidate loses 2-3% to ISA-L's static level on heaps, three gain 1% more
+//   and
 //     cost 5% of the speed (docs/codec.md).
 // The hash (3 bytes, 2^12 entries) is ours too.
 inline constexpr Preset kIaa1Fixed = {"iaa1-fixed", Mode::kFixed, {32, 2, 2}};
 
-// The second generation (Granite Rapids), `deflate-iaa-dynamic`: one block with its own codes. Nothing
-// is known that tells its matches from the first generation's, so they are the same.
+// The second generation (Granite Rapids), `deflate-iaa-dynamic`: one block with its own codes.
+// Nothing is known that tells its matches from the first generation's, so they are the same.
 inline constexpr Preset kIaa2Dynamic = {"iaa2-dynamic", Mode::kDynamic, {32, 2, 2}};
 
 // The compress AECS, which the driver passes as source 2 (kernel: iaa_crypto.h, struct
 // aecs_comp_table_record): 0 crc, 4 xor_checksum, 28 num_output_accum_bits, 32 output_accum[256],
-// 288 ll_sym[286], 1440 d_sym[30]; all little-endian. A symbol's word is its code, first bit highest,
-// with its length in bits 15 and up.
+// 288 ll_sym[286], 1440 d_sym[30]; all little-endian. A symbol's word is its code, first bit
+// highest, with its length in bits 15 and up.
 inline constexpr size_t kAecsBytes = 1568;
 using Aecs = std::span<const uint8_t, kAecsBytes>;
 

@@ -1,9 +1,8 @@
-// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc native/codec/encoder.cc
-// Libraries: z
+// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc
+// native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc
+// native/codec/encoder.cc Libraries: z
 //
 // The decoder against streams of other encoders, damaged ones and its list of errors.
-
-#include "codec/decoder.h"
 
 #include <zlib.h>
 
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "codec/crc.h"
+#include "codec/decoder.h"
 #include "codec/encoder.h"
 #include "test/check.h"
 #include "test/codec_pages.h"
@@ -122,13 +122,14 @@ void test_truncated(codec::Decoder& decoder) {
         const Completion completion = decoder.decompress(part, out);
         test::check(completion.status == Status::kAnalyticsError);
         test::check(completion.error == ErrorCode::kHeaderTooBig ||
-              completion.error == ErrorCode::kNoEndOfBlock);
+                    completion.error == ErrorCode::kNoEndOfBlock);
       }
     }
   }
 }
 
-/** Damaged streams: never out of bounds, and taken exactly when zlib takes them, with the same bytes. */
+/** Damaged streams: never out of bounds, and taken exactly when zlib takes them, with the same
+ * bytes. */
 void test_damaged(codec::Decoder& decoder) {
   std::mt19937_64 random(1);
   uint64_t taken = 0;
@@ -164,17 +165,18 @@ ErrorCode error_of(codec::Decoder& decoder, const Bits& bits) {
 void test_errors(codec::Decoder& decoder) {
   test::check(error_of(decoder, Bits().put(1, 1).put(3, 2)) == ErrorCode::kInvalidBlockType);
   test::check(error_of(decoder, Bits().put(1, 1).put(0, 2).put(0, 5).put(4, 16).put(4, 16)) ==
-        ErrorCode::kInvalidStoredLength);
+              ErrorCode::kInvalidStoredLength);
   const auto fixed = [] { return Bits().put(0b011, 3); };
   test::check(error_of(decoder, fixed().code(0b11000110, 8)) == ErrorCode::kBadLiteralLengthCode);
   // A literal, then a match of 3: distance symbol 30; distance 2 of 1.
   test::check(error_of(decoder, fixed().code(0x30, 8).code(1, 7).code(30, 5)) ==
-        ErrorCode::kBadDistanceCode);
-  test::check(error_of(decoder, fixed().code(0x30, 8).code(1, 7).code(1, 5)) == ErrorCode::kBeforeStart);
+              ErrorCode::kBadDistanceCode);
+  test::check(error_of(decoder, fixed().code(0x30, 8).code(1, 7).code(1, 5)) ==
+              ErrorCode::kBeforeStart);
   test::check(error_of(decoder, fixed().code(1, 7).code(0, 5)) == ErrorCode::kBeforeStart);
   // Distance 4097 (symbol 24, extra 0), whether or not there is that much output.
   test::check(error_of(decoder, fixed().code(0x30, 8).code(1, 7).code(24, 5).put(0, 11)) ==
-        ErrorCode::kBadDistance);
+              ErrorCode::kBadDistance);
   Bits far = fixed();
   for (int i = 0; i < 5000; ++i) far.code(0x30, 8);
   far.code(1, 7).code(24, 5).put(0, 11);
@@ -192,17 +194,19 @@ void test_errors(codec::Decoder& decoder) {
   test::check(error_of(decoder, dynamic(287, 1)) == ErrorCode::kTooManyLiteralLengthCodes);
   test::check(error_of(decoder, dynamic(286, 31)) == ErrorCode::kTooManyDistanceCodes);
   // Three code length codes of one bit; then one alone.
-  test::check(error_of(decoder, dynamic(257, 1).put(0, 4).put(1, 3).put(1, 3).put(1, 3).put(0, 3)) ==
-        ErrorCode::kBadCodeLengthCodes);
+  test::check(error_of(decoder, dynamic(257, 1).put(0, 4).put(1, 3).put(1, 3).put(1, 3).put(
+                                    0, 3)) == ErrorCode::kBadCodeLengthCodes);
   test::check(error_of(decoder, dynamic(257, 1).put(0, 4).put(1, 3).put(0, 9)) ==
-        ErrorCode::kBadCodeLengthCodes);
+              ErrorCode::kBadCodeLengthCodes);
   // 16 and 18 with one bit each: 16 comes first; then zeros for all.
-  const auto repeats = [&] { return dynamic(257, 1).put(0, 4).put(1, 3).put(0, 3).put(1, 3).put(0, 3); };
+  const auto repeats = [&] {
+    return dynamic(257, 1).put(0, 4).put(1, 3).put(0, 3).put(1, 3).put(0, 3);
+  };
   test::check(error_of(decoder, repeats().code(0, 1)) == ErrorCode::kFirstLiteralLengthRepeats);
   test::check(error_of(decoder, repeats().code(1, 1).put(127, 7).code(1, 1).put(109, 7)) ==
-        ErrorCode::kNoLiteralLengthCode);
+              ErrorCode::kNoLiteralLengthCode);
   test::check(error_of(decoder, repeats().code(1, 1).put(127, 7).code(1, 1).put(127, 7)) ==
-        ErrorCode::kWrongDistanceCount);
+              ErrorCode::kWrongDistanceCount);
 }
 
 }  // namespace

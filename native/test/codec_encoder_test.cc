@@ -1,10 +1,9 @@
-// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc native/codec/encoder.cc
-// Libraries: z
+// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc
+// native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc
+// native/codec/encoder.cc Libraries: z
 //
 // The encoder against our decoder and zlib's. The number of generated pages is the first argument
 // (default 100,000); the first seed is the second.
-
-#include "codec/encoder.h"
 
 #include <zlib.h>
 
@@ -17,6 +16,7 @@
 
 #include "codec/crc.h"
 #include "codec/decoder.h"
+#include "codec/encoder.h"
 #include "test/check.h"
 #include "test/codec_pages.h"
 
@@ -127,7 +127,8 @@ void test_sizes(Coders& coders) {
   }
 }
 
-/** The input ends at the end of its memory and so does the output: a step beyond is ASan's to find. */
+/** The input ends at the end of its memory and so does the output: a step beyond is ASan's to find.
+ */
 void test_output_limit(Coders& coders) {
   for (const codec::Preset* preset : kPresets) {
     for (uint64_t seed = 0; seed < 24; ++seed) {
@@ -152,8 +153,8 @@ void test_output_limit(Coders& coders) {
 
 void test_aecs(Coders& coders) {
   const std::array<uint8_t, codec::kAecsBytes> fixed = codec::fixed_aecs();
-  // Words of the kernel's table for the fixed mode (iaa_crypto_comp_fixed.c): literals 0 and 144, the
-  // end of a block, and the last of each alphabet.
+  // Words of the kernel's table for the fixed mode (iaa_crypto_comp_fixed.c): literals 0 and 144,
+  // the end of a block, and the last of each alphabet.
   const auto word = [&](size_t at) {
     uint32_t value;
     std::memcpy(&value, &fixed.at(at), sizeof value);
@@ -171,8 +172,7 @@ void test_aecs(Coders& coders) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     const Bytes page = generated_page(seed, seed % 3 == 0 ? 9000 : 4096);
     Bytes out(page.size() * 2);
-    const Completion completion =
-        coders.best.compress(fixed, codec::kIaa1Fixed.match, page, out);
+    const Completion completion = coders.best.compress(fixed, codec::kIaa1Fixed.match, page, out);
     test::check(completion.status == Status::kSuccess);
     test::check_equal(completion.crc, codec::crc32(page));
     out.resize(completion.output_size);
@@ -185,13 +185,13 @@ void test_aecs(Coders& coders) {
   Bytes out(64);
   const Bytes with{'a', 'x'};
   test::check(coders.best.compress(broken, codec::kIaa1Fixed.match, with, out).error ==
-        codec::ErrorCode::kInvalidHuffmanCode);
+              codec::ErrorCode::kInvalidHuffmanCode);
   const Bytes without{'a', 'b'};
   test::check(coders.best.compress(broken, codec::kIaa1Fixed.match, without, out).status ==
-        Status::kSuccess);
+              Status::kSuccess);
   broken.at(29) = 0xFF;
   test::check(coders.best.compress(broken, codec::kIaa1Fixed.match, without, out).error ==
-        codec::ErrorCode::kAecsInvalid);
+              codec::ErrorCode::kAecsInvalid);
 }
 
 /** The kernel's verify_compress: the CRC of what a stream decodes to tells a damaged stream. */

@@ -23,7 +23,8 @@ inline std::vector<uint8_t> generated_page(uint64_t seed, size_t size = 4096) {
         break;
       case 1:
       case 2:  // periods with mistakes
-        page[i] = i < period || below(50) == 0 ? static_cast<uint8_t>(below(256)) : page[i - period];
+        page[i] =
+            i < period || below(50) == 0 ? static_cast<uint8_t>(below(256)) : page[i - period];
         ++i;
         break;
       case 3: {  // runs
@@ -42,7 +43,8 @@ inline std::vector<uint8_t> generated_page(uint64_t seed, size_t size = 4096) {
       }
       case 5: {  // ascending words
         ++counter;
-        for (int k = 0; k < 8 && i < size; ++k) page[i++] = static_cast<uint8_t>(counter >> (8 * k));
+        for (int k = 0; k < 8 && i < size; ++k)
+          page[i++] = static_cast<uint8_t>(counter >> (8 * k));
         break;
       }
       case 6:  // mostly zero
