@@ -83,7 +83,9 @@ async function runTests(tally, files, { parallel, minutesPerFile }) {
     } else if (type === 'test:fail') {
       // A parent fails with its children, which are counted.
       if (error?.failureType === 'subtestsFailed') continue;
-      tally.fail(name, `${inspect(error?.cause ?? error)}\n${said}`);
+      // An assertion's message has the difference in it; inspect() would add both sides in full.
+      const cause = error?.cause ?? error;
+      tally.fail(name, `${cause?.stack ?? inspect(cause)}\n${said}`);
       said = '';
     } else if (data.nesting === 0 && data.name === data.file) {
       tally.fail(data.name, 'the file holds no test');

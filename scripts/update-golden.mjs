@@ -1,4 +1,5 @@
-// Writes test/golden anew from what the program says now: node scripts/update-golden.mjs; then review git diff.
+// Writes test/golden and the examples in the documents anew from what the program says now:
+// node scripts/update-golden.mjs; then review git diff.
 import { spawnSync } from 'node:child_process';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,8 +7,9 @@ import { fileURLToPath } from 'node:url';
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
 
 for (const [program, ...args] of [
+  [process.execPath, 'scripts/build.mjs'],
   ['node_modules/.bin/tsc', '-p', 'tsconfig.test.json'],
-  [process.execPath, '--test', 'build/test/test/hosts/'],
+  [process.execPath, '--test', 'build/test/test/hosts/', 'build/test/test/cli/docs.test.js'],
 ]) {
   const { status, error } = spawnSync(program, args, {
     stdio: 'inherit',

@@ -27,7 +27,7 @@
 #include <system_error>
 #include <vector>
 
-#include "guest/fd.h"
+#include "common/unique_fd.h"
 #include "guest/session.h"
 
 namespace iaa_zswap::guest {
@@ -61,6 +61,13 @@ std::vector<std::string> names_in(const std::string& directory) {
   return names;
 }
 
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
 void make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) fail("mkdir " + path);
 }
@@ -77,8 +84,8 @@ void mount_at(const std::string& target, const char* type, const char* source, u
 void load_modules() {
   for (const std::string& name : names_in(kModules)) {
     const std::string path = std::string(kModules) + "/" + name;
-    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file.valid()) fail(path);
+    const common::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.is_open()) fail(path);
     if (::syscall(SYS_finit_module, file.get(), "", MODULE_INIT_COMPRESSED_FILE) != 0)
       fail("load " + path);
   }
@@ -132,11 +139,10 @@ void open_standard_streams() {
 
 /** Forks one server for each virtio-serial port that is a channel; gives their process ids. */
 std::vector<pid_t> start_channels(Lease lease) {
-  const std::string ports = "/sys/class/virtio-ports";
+  const std::string ports = "/sys/class/virtio-ports/";
   std::vector<pid_t> servers;
   for (const std::string& port : names_in(ports)) {
-    std::string name;
-    std::getline(std::ifstream(ports + "/" + port + "/name"), name);
+    const std::string name = first_line(ports + port + "/name");
     if (!name.starts_with(kChannelPrefix)) continue;
     const pid_t pid = ::fork();
     if (pid < 0) fail("fork");

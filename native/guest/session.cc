@@ -21,17 +21,23 @@
 #include <utility>
 #include <vector>
 
-#include "guest/fd.h"
+#include "common/result.h"
+#include "common/unique_fd.h"
 #include "guest/wire.h"
 
 namespace iaa_zswap::guest {
 namespace {
 
+using common::last_failure;
+using common::Result;
+using common::UniqueFd;
 using Clock = std::chrono::steady_clock;
 
 /** How long a program whose client went away gets between SIGHUP and SIGKILL: it may have to
  * restore. */
 constexpr std::chrono::seconds kHangupGrace{30};
+
+constexpr std::string_view kHello = "hello ";
 
 constexpr int kForever = -1;
 
@@ -52,9 +58,9 @@ constexpr std::size_t kMaxPipeBytes = std::size_t{1} << 20;
 /** A program that was started for a request; it leads a process group of its own. */
 struct Program {
   pid_t pid;
-  Fd exited;  // pidfd: readable when it has ended
-  Fd out;
-  Fd err;
+  UniqueFd exited;  // pidfd: readable when it has ended
+  UniqueFd out;
+  UniqueFd err;
 };
 
 std::vector<char*> pointers(std::vector<std::string>& words) {
@@ -91,13 +97,14 @@ std::vector<std::string> environment(const std::vector<std::string>& requested) 
 }
 
 [[noreturn]] void execute(RunRequest& request, int out, int err) {
-  const int null = ::open("/dev/null", O_RDONLY);
+  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (null < 0) fail_child(125, "/dev/null", errno);
   ::dup2(err, STDERR_FILENO);
   ::dup2(out, STDOUT_FILENO);
   ::dup2(null, STDIN_FILENO);
   if (::close_range(STDERR_FILENO + 1, ~0U, 0) != 0) fail_child(125, "close_range", errno);
   // The agent itself must survive a guest that is short of memory; what it runs must not.
-  const Fd score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  const UniqueFd score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
   if (::write(score.get(), "0", 1) != 1) fail_child(125, "/proc/self/oom_score_adj", errno);
   if (::chdir(request.cwd.c_str()) != 0) fail_child(125, "chdir " + request.cwd, errno);
   std::vector<std::string> env = environment(request.env);
@@ -112,36 +119,41 @@ std::vector<std::string> environment(const std::vector<std::string>& requested) 
   fail_child(error == ENOENT ? 127 : 126, request.argv[0], error);
 }
 
-/** Starts the program; an errno when that cannot be done. */
-std::pair<std::optional<Program>, int> start(RunRequest& request) {
-  std::array<int, 2> pipe_out{};
-  std::array<int, 2> pipe_err{};
-  if (::pipe2(pipe_out.data(), O_CLOEXEC) != 0) return {std::nullopt, errno};
-  Fd out(pipe_out[0]);
-  const Fd out_writer(pipe_out[1]);
-  if (::pipe2(pipe_err.data(), O_CLOEXEC) != 0) return {std::nullopt, errno};
-  Fd err(pipe_err[0]);
-  const Fd err_writer(pipe_err[1]);
-  for (const int fd : {out.get(), err.get()}) {
-    if (::fcntl(fd, F_SETFL, O_NONBLOCK) != 0) return {std::nullopt, errno};
-  }
+struct Pipe {
+  UniqueFd reader;  // non-blocking
+  UniqueFd writer;
+};
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return last_failure("pipe2");
+  Pipe pipe{.reader = UniqueFd(ends[0]), .writer = UniqueFd(ends[1])};
+  if (::fcntl(pipe.reader.get(), F_SETFL, O_NONBLOCK) != 0) return last_failure("fcntl");
+  return pipe;
+}
+
+Result<Program> start(RunRequest& request) {
+  auto out = make_pipe();
+  if (!out.ok()) return out.failure();
+  auto err = make_pipe();
+  if (!err.ok()) return err.failure();
   const pid_t pid = ::fork();
-  if (pid < 0) return {std::nullopt, errno};
+  if (pid < 0) return last_failure("fork");
   // Both sides set the group: neither may go on before it is there.
   ::setpgid(pid, pid);
-  if (pid == 0) execute(request, out_writer.get(), err_writer.get());
+  if (pid == 0) execute(request, out.value().writer.get(), err.value().writer.get());
   // glibc has pidfd_open only since 2.36.
-  Fd exited(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
-  if (!exited.valid()) {
-    const int error = errno;
+  UniqueFd exited(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
+  if (!exited.is_open()) {
+    const auto failure = last_failure("pidfd_open");
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
-    return {std::nullopt, error};
+    return failure;
   }
-  return {
-      Program{
-          .pid = pid, .exited = std::move(exited), .out = std::move(out), .err = std::move(err)},
-      0};
+  return Program{.pid = pid,
+                 .exited = std::move(exited),
+                 .out = std::move(out.value().reader),
+                 .err = std::move(err.value().reader)};
 }
 
 /** `exit CODE` or `signal NUMBER`, once the program has ended. */
@@ -173,7 +185,7 @@ class Channel {
    * other side is closed is always readable, so only an edge tells of a change.
    */
   [[nodiscard]] bool wait_connected(int limit_ms) const {
-    const Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
+    const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
     epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.fd = port_}};
     ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, port_, &event);
     for (;;) {
@@ -241,57 +253,69 @@ class Channel {
     send_bytes(frame);
   }
 
-  void handle(std::string_view line) {
+  void handle(const std::string& line) {
+    // An empty line ends what a client before may have left.
     if (line.empty()) return;
-    const auto words = decode_line(line);
-    if (!words) return send(FrameType::kRefused, "malformed line");
-    const std::string& verb = words->front();
-    if (verb == "hello" && words->size() == 2) return send(FrameType::kHello, (*words)[1]);
-    if (verb == "poweroff" && words->size() == 1) power_off();
-    // The program may have ended before the signal came.
-    if (verb == "signal" && words->size() == 2) return;
-    if (verb == "run") {
-      auto request = decode_run(*words);
-      if (!request) return send(FrameType::kRefused, "malformed run request");
-      return run(*request);
+    auto words = decode_line(line);
+    if (!words) {
+      send(FrameType::kRefused, "malformed line");
+      return;
     }
-    send(FrameType::kRefused, "unknown request");
+    const std::string& verb = words->front();
+    if (verb == "hello" && words->size() == 2) {
+      send(FrameType::kHello, words->back());
+    } else if (verb == "run") {
+      handle_run(*words);
+    } else if (verb == "poweroff") {
+      power_off();
+    } else if (verb != "signal") {  // whose program may have ended before it came
+      send(FrameType::kRefused, "unknown request");
+    }
+  }
+
+  void handle_run(const std::vector<std::string>& words) {
+    auto request = decode_run(words);
+    if (!request) {
+      send(FrameType::kRefused, "malformed run request");
+      return;
+    }
+    auto program = start(*request);
+    if (!program.ok()) {
+      const auto& [error, syscall, written] = program.failure();
+      send(FrameType::kRefused, std::string(syscall) + ": " + std::strerror(error));
+      return;
+    }
+    attend(program.value());
+    send(FrameType::kEnd, reap(program.value()));
   }
 
   /** Sends at most one frame of what the pipe holds; false when it held less than that. Closes it
    * at its end. */
-  bool forward(Fd& pipe, FrameType type) {
+  bool forward(UniqueFd& pipe, FrameType type) {
     std::string buffer(kMaxPayloadBytes, '\0');
-    ssize_t got = 0;
-    do {
-      got = ::read(pipe.get(), buffer.data(), buffer.size());
-    } while (got < 0 && errno == EINTR);
+    ssize_t got = ::read(pipe.get(), buffer.data(), buffer.size());
+    while (got < 0 && errno == EINTR) got = ::read(pipe.get(), buffer.data(), buffer.size());
     if (got > 0) {
       send(type, std::string_view(buffer).substr(0, static_cast<std::size_t>(got)));
       return static_cast<std::size_t>(got) == buffer.size();
     }
-    if (got == 0 || errno != EAGAIN) pipe.reset();
+    if (got == 0 || errno != EAGAIN) pipe = UniqueFd();
     return false;
   }
 
   /** Sends what an ended program left in the pipe; whatever it started may hold the pipe open and
    * go on writing. */
-  void drain(Fd& pipe, FrameType type) {
+  void drain(UniqueFd& pipe, FrameType type) {
     for (std::size_t sent = 0; sent < kMaxPipeBytes && forward(pipe, type);
          sent += kMaxPayloadBytes) {
     }
   }
 
-  /** Runs a program to its end, and what the client says meanwhile. */
-  void run(RunRequest& request) {
-    auto [started, error] = start(request);
-    if (!started) return send(FrameType::kRefused, std::string("fork: ") + std::strerror(error));
-    Program program = std::move(*started);
-    std::optional<std::string>
-        pending;  // the hello of a next client: this one's program has to end first
+  /** Passes on what a program writes and what the client says, until the program has ended. */
+  void attend(Program& program) {
     std::optional<Clock::time_point> kill_at;
     for (;;) {
-      const bool abandoned = !connected_ || pending;
+      const bool abandoned = !connected_ || next_client_waits();
       if (abandoned && !kill_at) {
         ::kill(-program.pid, SIGHUP);
         kill_at = Clock::now() + kHangupGrace;
@@ -309,27 +333,26 @@ class Channel {
       if (polled[2].revents != 0) forward(program.err, FrameType::kStderr);
       if (polled[3].revents != 0) {
         fill();
-        while (auto line = take_line()) {
-          if (line->starts_with("hello ")) {
-            pending = std::move(line);
-            break;
-          }
-          if (!line->empty()) pass_signal(program, *line);
-        }
+        pass_signals(program);
       }
     }
     drain(program.out, FrameType::kStdout);
     drain(program.err, FrameType::kStderr);
-    const std::string end = reap(program);
-    if (pending) return handle(*pending);
-    send(FrameType::kEnd, end);
   }
 
-  static void pass_signal(const Program& program, std::string_view line) {
-    constexpr std::string_view kVerb = "signal ";
-    if (!line.starts_with(kVerb)) return;
-    const auto number = decode_number(line.substr(kVerb.size()));
-    if (number && *number > 0 && *number <= 64) ::kill(-program.pid, static_cast<int>(*number));
+  /** Another client has greeted us: the one that runs a program has gone, and its program has to
+   * end first. */
+  [[nodiscard]] bool next_client_waits() const { return input_.starts_with(kHello); }
+
+  void pass_signals(const Program& program) {
+    while (!next_client_waits()) {
+      const auto line = take_line();
+      if (!line) return;
+      constexpr std::string_view kVerb = "signal ";
+      if (!line->starts_with(kVerb)) continue;
+      const auto number = decode_number(std::string_view(*line).substr(kVerb.size()));
+      if (number && *number > 0 && *number < NSIG) ::kill(-program.pid, static_cast<int>(*number));
+    }
   }
 
   int port_;

@@ -1,10 +1,12 @@
 #ifndef IAA_ZSWAP_GUEST_SESSION_H_
 #define IAA_ZSWAP_GUEST_SESSION_H_
 
+#include <cstdint>
+
 namespace iaa_zswap::guest {
 
 /** When the guest may outlive the machine's process that talks to it. */
-enum class Lease {
+enum class Lease : std::uint8_t {
   kNone,       // it runs until it is told to stop
   kConnected,  // it powers off when the machine's side of a channel closes: nobody would stop it
                // then

@@ -16,6 +16,7 @@ import type {
   CgroupStep,
   CheckStep,
   ControllerStep,
+  KeepStep,
   Plan,
   ScopeStep,
   Step,
@@ -68,6 +69,8 @@ function applyStep(host: Host, step: Step, journal: Journal): Promise<Receipt> {
   switch (step.kind) {
     case 'attribute':
       return applyAttribute(host, step, journal);
+    case 'keep':
+      return applyKeep(host, step, journal);
     case 'controller':
       return applyController(host, step, journal);
     case 'cgroup':
@@ -107,6 +110,14 @@ async function applyAttribute(host: Host, step: AttributeStep, journal: Journal)
   if (sequence !== undefined) journal.done(sequence, now);
   if (parse(now) !== wanted) throw new VerifyError({ path, expected: value, actual: chomp(now) });
   return { ...receipt, to: chomp(now), changed: true };
+}
+
+/** The kernel's later change has no moment of its own to be noted at: restore takes any other value for it. */
+async function applyKeep(host: Host, step: KeepStep, journal: Journal): Promise<Receipt> {
+  const { path, codec } = step;
+  const [old = ''] = await host.read([path]);
+  journal.intend(step, { kind: 'keep', path, codec, old });
+  return { stepId: step.id, path, from: chomp(old), to: chomp(old), changed: false };
 }
 
 async function applyController(host: Host, step: ControllerStep, journal: Journal): Promise<Receipt> {

@@ -25,6 +25,8 @@ export type Change =
       readonly value: string;
       readonly oneWay?: string | undefined;
     }
+  /** Nothing was written, but the kernel changes it with what is: always put back. */
+  | { readonly kind: 'keep'; readonly path: HostPath; readonly codec: CodecName; readonly old: string }
   | { readonly kind: 'controller'; readonly path: HostPath; readonly controller: string }
   | { readonly kind: 'cgroup'; readonly path: HostPath }
   | { readonly kind: 'scope'; readonly path: HostPath; readonly unit: string };

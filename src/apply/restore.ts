@@ -70,6 +70,8 @@ function undo(host: Host, entry: Entry, overwrite: boolean): Promise<Undone> {
   switch (change.kind) {
     case 'attribute':
       return undoAttribute(host, change, entry.readBack, overwrite);
+    case 'keep':
+      return undoKeep(host, change);
     case 'controller':
       return undoController(host, change);
     case 'cgroup':
@@ -90,17 +92,36 @@ async function undoAttribute(
   // Inside a cgroup that is gone, or of a module that is: nothing is left to put back.
   if (now === undefined) return { problem: 'is not there any more' };
   if (now === old) return 'nothing to do';
-  const { parse, format } = codecs[change.codec] as (typeof codecs)['text'];
+  const { parse } = codecs[change.codec];
   const ours = [shownAfter(change.codec, value), ...(readBack === undefined ? [] : [readBack])];
   if (!overwrite && !ours.some((text) => parse(text) === parse(now))) {
     return {
       problem: `somebody else set it to '${chomp(now)}' since; left alone ('${chomp(old)}' before us; --overwrite puts that back)`,
     };
   }
-  await host.write(path, `${format(parse(old))}\n`);
+  return writeBack(host, change);
+}
+
+async function undoKeep(host: Host, change: Change & { kind: 'keep' }): Promise<Undone> {
+  const [now] = await host.tryRead([change.path]);
+  return now === change.old ? 'nothing to do' : writeBack(host, change);
+}
+
+/** Writes an attribute's old value, by its codec, and makes sure that it reads as before to the byte. */
+async function writeBack(
+  host: Host,
+  { path, codec, old }: Change & { kind: 'attribute' | 'keep' },
+): Promise<Undone> {
+  const { parse, format } = codecs[codec] as (typeof codecs)['text'];
+  await host.write(
+    path,
+    `${format(parse(old))}
+`,
+  );
   const [after = ''] = await host.read([path]);
-  if (after !== old) return { problem: `reads '${chomp(after)}' after '${chomp(old)}' was written back` };
-  return chomp(old);
+  return after === old
+    ? chomp(old)
+    : { problem: `reads '${chomp(after)}' after '${chomp(old)}' was written back` };
 }
 
 async function undoController(

@@ -16,8 +16,8 @@ const programFolders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 /** The environment of every program we start; LC_ALL, because the text of some is read. */
 const environment = { PATH: programFolders.join(':'), LC_ALL: 'C' };
 
-/** dmesg's is the longest output we read; the kernel's buffer is 1 MiB at most configurations. */
-const maxOutputBytes = 32 * 1024 * 1024;
+/** Characters of one stream. The longest output we read is dmesg's, of a buffer that is rarely above 1 MiB. */
+const maxOutputLength = 8 * 1024 * 1024;
 
 /** Host.exec on the machine itself. */
 export async function runProgram(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
@@ -35,7 +35,7 @@ export async function runProgram(argv: readonly string[], options: ExecOptions =
     stripFinalNewline: false,
     timeout: timeLimitMs,
     killSignal: 'SIGKILL',
-    maxBuffer: maxOutputBytes,
+    maxBuffer: maxOutputLength,
   });
   if (result.exitCode !== undefined && !result.timedOut && !result.isMaxBuffer) {
     return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
@@ -43,7 +43,7 @@ export async function runProgram(argv: readonly string[], options: ExecOptions =
   const why = result.timedOut
     ? `took longer than ${timeLimitMs} ms`
     : result.isMaxBuffer
-      ? `wrote more than ${maxOutputBytes} bytes`
+      ? `wrote more than ${maxOutputLength} characters`
       : result.signal !== undefined
         ? `ended by ${result.signal}`
         : `could not be run: ${result.code ?? 'unknown reason'}`;

@@ -137,27 +137,43 @@ class TracingHost implements Host {
       path: this.#redact.path(path),
       text: this.#redact.content(path, text),
     };
-    await this.#traced(event, this.#host.write(path, text, options), () => ({}));
+    await this.#traced(
+      event,
+      () => this.#host.write(path, text, options),
+      () => ({}),
+    );
   }
 
   async mkdir(path: HostPath): Promise<void> {
-    await this.#traced({ op: 'mkdir', path: this.#redact.path(path) }, this.#host.mkdir(path), () => ({}));
+    await this.#traced(
+      { op: 'mkdir', path: this.#redact.path(path) },
+      () => this.#host.mkdir(path),
+      () => ({}),
+    );
   }
 
   async rmdir(path: HostPath): Promise<void> {
-    await this.#traced({ op: 'rmdir', path: this.#redact.path(path) }, this.#host.rmdir(path), () => ({}));
+    await this.#traced(
+      { op: 'rmdir', path: this.#redact.path(path) },
+      () => this.#host.rmdir(path),
+      () => ({}),
+    );
   }
 
   list(path: HostPath): Promise<string[] | undefined> {
-    return this.#traced({ op: 'list', path: this.#redact.path(path) }, this.#host.list(path), (names) => ({
-      names: names?.map((name) => this.#redact.name(path, name)) ?? null,
-    }));
+    return this.#traced(
+      { op: 'list', path: this.#redact.path(path) },
+      () => this.#host.list(path),
+      (names) => ({
+        names: names?.map((name) => this.#redact.name(path, name)) ?? null,
+      }),
+    );
   }
 
   readlink(path: HostPath): Promise<string | undefined> {
     return this.#traced(
       { op: 'readlink', path: this.#redact.path(path) },
-      this.#host.readlink(path),
+      () => this.#host.readlink(path),
       (target) => ({ target: target === undefined ? null : this.#redact.text(target) }),
     );
   }
@@ -230,10 +246,10 @@ class TracingHost implements Host {
   }
 
   /** Writes the line of an operation on one path when it has been answered. */
-  async #traced<T>(event: TraceEvent, answer: Promise<T>, describe: (value: T) => object): Promise<T> {
+  async #traced<T>(event: TraceEvent, ask: () => Promise<T>, describe: (value: T) => object): Promise<T> {
     const asked = this.#host.now();
     try {
-      const value = await answer;
+      const value = await ask();
       this.#line(asked, { ...event, ...describe(value) });
       return value;
     } catch (error) {

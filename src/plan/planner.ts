@@ -30,6 +30,12 @@ export class Planner {
     );
   }
 
+  /** Keeps an attribute that the kernel changes by itself with the steps from number `from` on, if there are any. */
+  keep(from: number, id: string, path: HostPath, codec: CodecName, why: string): void {
+    if (this.steps.length === from || this.inventory.attributes[path] === undefined) return;
+    this.steps.splice(from, 0, { kind: 'keep', id, path, codec, why, affects: 'machine' });
+  }
+
   /** Sets an attribute of the machine that the inventory knows. */
   set(id: string, path: HostPath, codec: CodecName, value: string, why: string, oneWay?: string): void {
     const was = this.inventory.attributes[path];

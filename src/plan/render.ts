@@ -34,6 +34,8 @@ function describe(step: Step): string {
   switch (step.kind) {
     case 'attribute':
       return `${step.was === undefined ? '' : `${shown(step.was)} -> `}${step.value}  (${step.path})`;
+    case 'keep':
+      return `put back at the end  (${step.path})`;
     case 'controller':
       return `+${step.controller}  (${step.path})`;
     case 'cgroup':

@@ -24,6 +24,16 @@ export interface AttributeStep extends StepBase {
   readonly oneWay?: string;
 }
 
+/**
+ * Write nothing, but remember an attribute that the kernel itself changes in the course of later steps: restore
+ * puts it back after them.
+ */
+export interface KeepStep extends StepBase {
+  readonly kind: 'keep';
+  readonly path: HostPath;
+  readonly codec: CodecName;
+}
+
 /** Enable a controller for the children of a cgroup (`+memory` to cgroup.subtree_control). */
 export interface ControllerStep extends StepBase {
   readonly kind: 'controller';
@@ -52,7 +62,7 @@ export interface CheckStep extends StepBase {
   readonly compressor: string;
 }
 
-export type Step = AttributeStep | ControllerStep | CgroupStep | ScopeStep | CheckStep;
+export type Step = AttributeStep | KeepStep | ControllerStep | CgroupStep | ScopeStep | CheckStep;
 
 /** All that one cell does to a machine, in order: pure data, printable, made without touching anything. */
 export interface Plan {

@@ -2,6 +2,7 @@ import type { Inventory } from '../discover/inventory.js';
 import type { Cell } from '../experiment/cells.js';
 import type { Experiment } from '../experiment/schema.js';
 import { codecs } from '../host/codecs.js';
+import { vmSysctl } from '../kernel/sysctl.js';
 import { thpDirectory, thpSizeEnabled, thpSwitch } from '../kernel/thp.js';
 import { asSaid, type Planner } from './planner.js';
 
@@ -31,6 +32,7 @@ export function planThp(planner: Planner, inventory: Inventory, experiment: Expe
       known === '' ? 'use a kernel of 6.8 or later' : 'name one of these sizes',
     );
   }
+  const first = planner.steps.length;
   planner.set('thp.enabled', thpSwitch('enabled'), 'choice', 'never', 'no size may be taken through inherit');
   // The size under test last, so that at no time two are enabled.
   for (const name of [
@@ -46,6 +48,9 @@ export function planThp(planner: Planner, inventory: Inventory, experiment: Expe
       tested ? 'the folio size under test' : 'no other size may be taken',
     );
   }
+  // Starting and stopping khugepaged resets it (mm/khugepaged.c start_stop_khugepaged; seen on 7.3).
+  const why = 'the kernel changes it with the THP switches';
+  planner.keep(first, 'vm.min_free_kbytes', vmSysctl('min_free_kbytes'), 'decimal', why);
   const { defrag, ...switches } = experiment.thp;
   if (defrag !== undefined) planner.set('thp.defrag', thpSwitch('defrag'), 'choice', defrag, asSaid);
   for (const [name, value] of Object.entries(switches)) {

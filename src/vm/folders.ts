@@ -1,7 +1,7 @@
-import { lstat, mkdir, mkdtemp } from 'node:fs/promises';
+import { lstat, mkdir } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
-import { TrustError, UsageError } from '../errors.js';
+import { isAbsolute, join } from 'node:path';
+import { isLabError, TrustError, UsageError, VmError } from '../errors.js';
 
 const uid = (): number => process.geteuid?.() ?? 0;
 
@@ -23,7 +23,10 @@ export function runtimeFolder(): string {
  * somebody else owns or can write to: what lies in it is executed, or written through.
  */
 export async function ownFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    // What is there instead is looked at below.
+    if (error.code !== 'EEXIST') throw error;
+  });
   const stat = await lstat(folder);
   const wrong = !stat.isDirectory()
     ? 'is not a folder'
@@ -37,8 +40,13 @@ export async function ownFolder(folder: string): Promise<void> {
   }
 }
 
-/** A new empty folder beside `folder`, for a guest that lives as long as one command. */
-export async function temporaryFolder(folder: string): Promise<string> {
-  await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
-  return mkdtemp(`${folder}-`);
+/** Does the work; a failed file operation in it, as a full disk, becomes a VmError with its path. */
+export async function withFileErrors<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const { code, syscall, path } = cause as NodeJS.ErrnoException;
+    if (isLabError(cause) || code === undefined || syscall === undefined) throw cause;
+    throw new VmError(`${path ?? 'a file of the guest'}: ${code} from ${syscall}`, { cause });
+  }
 }

@@ -1,14 +1,25 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
-import { basename, isAbsolute, join } from 'node:path';
+import {
+  type FileHandle,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  rmdir,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RequirementError, UsageError, VmError } from '../errors.js';
 import { helperPath, native } from '../native/load.js';
 import type { NativeLock } from '../native/surface.js';
 import { Channel, GuestGoneError, type ProgramEnd, type ProgramRequest } from './channel.js';
 import { command } from './command.js';
-import { cacheFolder, ownFolder } from './folders.js';
+import { cacheFolder, ownFolder, withFileErrors } from './folders.js';
 import { guestInitramfs } from './initramfs.js';
 import { ensureKernel, type GuestKernel } from './kernel-package.js';
 import { canThread, channelCount, type GuestInit, parseVersion, qemuArguments } from './qemu.js';
@@ -285,7 +296,11 @@ async function swapDisk(sizeBytes: number): Promise<FileHandle> {
 }
 
 /** Boots a guest; resolves when its agent answers. Throws VmError with the console's last lines when it does not. */
-export async function startGuest(options: GuestOptions): Promise<Guest> {
+export function startGuest(options: GuestOptions): Promise<Guest> {
+  return withFileErrors(() => start(options));
+}
+
+async function start(options: GuestOptions): Promise<Guest> {
   const { folder } = options;
   const at = paths(folder);
   if (!isAbsolute(folder)) throw new UsageError(`not an absolute path: ${folder}`);
@@ -327,6 +342,31 @@ async function removeFolder(folder: string): Promise<void> {
   for (let n = 0; n < channelCount; n += 1) await rm(at.channelLock(n), { force: true });
   await rm(at.lock, { force: true });
   await rmdir(folder).catch(() => undefined);
+}
+
+/**
+ * A new folder beside `folder` for a guest that lives as long as one command. Those that earlier guests left
+ * because they died or were killed are removed after a day: the errors that named their logs are old then.
+ */
+export function temporaryFolder(folder: string): Promise<string> {
+  return withFileErrors(async () => {
+    const parent = dirname(folder);
+    await mkdir(parent, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(parent)) {
+      const path = join(parent, name);
+      if (!name.startsWith(`${basename(folder)}-`) || !(await isStale(path))) continue;
+      await removeFolder(path);
+    }
+    return mkdtemp(`${folder}-`);
+  });
+}
+
+async function isStale(folder: string): Promise<boolean> {
+  const { lock } = paths(folder);
+  const started = await lstat(lock).catch(() => undefined);
+  if (started === undefined || started.uid !== process.geteuid?.()) return false;
+  if (Date.now() - started.mtimeMs < 24 * 3600_000) return false;
+  return (await findGuest(folder)) === undefined;
 }
 
 /** Makes the runtime folder; throws UsageError for one that holds other things, which starting would mix with. */

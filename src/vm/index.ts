@@ -1,5 +1,5 @@
 export { type Channel, type ProgramEnd, type ProgramRequest, shellExitCode } from './channel.js';
-export { runtimeFolder, temporaryFolder } from './folders.js';
+export { runtimeFolder } from './folders.js';
 export {
   findGuest,
   Guest,
@@ -9,6 +9,7 @@ export {
   type ProgramResult,
   shareMount,
   startGuest,
+  temporaryFolder,
 } from './guest.js';
 export { fetchKernel, type GuestKernel, type KernelPackage } from './kernel-package.js';
 export type { GuestInit } from './qemu.js';

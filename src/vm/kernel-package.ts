@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { isLabError, RequirementError, UsageError, VmError } from '../errors.js';
 import { native } from '../native/load.js';
 import { command } from './command.js';
-import { cacheFolder, ownFolder } from './folders.js';
+import { cacheFolder, ownFolder, withFileErrors } from './folders.js';
 
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const suite = 'trixie-backports';
@@ -202,7 +202,11 @@ async function requireSpace(folder: string): Promise<void> {
 const modulesPath = (release: string): string => join('usr', 'lib', 'modules', release);
 
 /** Fetches Debian's newest kernel into the cache, unless it is there already, and makes it the one to boot. */
-export async function fetchKernel(progress: (line: string) => void): Promise<CachedKernel> {
+export function fetchKernel(progress: (line: string) => void): Promise<CachedKernel> {
+  return withFileErrors(() => fetchNewest(progress));
+}
+
+async function fetchNewest(progress: (line: string) => void): Promise<CachedKernel> {
   const cache = cacheFolder();
   await ownFolder(cache);
   await access(keyring).catch((cause: unknown) => {

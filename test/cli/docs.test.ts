@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,9 +22,11 @@ import { iaaZswap } from '../support/program.js';
 /**
  * What the documents show is true. Every command in a `console` block must exist with all its options. A block
  * `console on MACHINE` is run where the tree test/hosts/MACHINE.host lies in the folder MACHINE, and must print
- * exactly what the document shows.
+ * exactly what the document shows (`node scripts/update-golden.mjs` writes that anew).
  */
 interface Block {
+  readonly document: string;
+  /** Document and line. */
   readonly where: string;
   /** Tree it is run on. */
   readonly machine: string | undefined;
@@ -55,7 +58,7 @@ function blocks(document: string): Block[] {
           .split(/\s+/);
         return { words, output: part.slice(end + 1) };
       });
-    return { where: `${document}:${line}`, machine, commands };
+    return { document, where: `${document}:${line}`, machine, commands };
   });
 }
 
@@ -135,14 +138,23 @@ describe('examples in the documents', () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  for (const { where, machine, commands } of all) {
+  for (const { document, where, machine, commands } of all) {
     if (machine === undefined) continue;
     it(`${where} print what is shown`, () => {
       for (const { words, output } of commands) {
         assert.equal(words[0], 'iaa-zswap');
         const argv = [join(root, 'dist/cli.js'), ...words.slice(1)];
         const { stdout, stderr } = spawnSync(process.execPath, argv, { cwd: folder, encoding: 'utf8' });
-        assert.equal(stdout, output, stderr);
+        if (process.env['UPDATE_GOLDEN'] === '1') {
+          const file = join(root, document);
+          const shown = `$ ${words.join(' ')}\n`;
+          writeFileSync(
+            file,
+            readFileSync(file, 'utf8').replace(shown + output, () => shown + stdout),
+          );
+        } else {
+          assert.equal(stdout, output, stderr);
+        }
       }
     });
   }

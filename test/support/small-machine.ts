@@ -41,6 +41,7 @@ export function smallMachine(): MemoryHost {
     [`${thp}/hugepages-2048kB/enabled`]: 'always [inherit] madvise never\n',
     '/proc/sys/vm/page-cluster': '3\n',
     '/proc/sys/vm/swappiness': '60\n',
+    '/proc/sys/vm/min_free_kbytes': '30000\n',
     [`${cgroup}/cgroup.controllers`]: 'cpuset cpu io memory pids\n',
     [`${cgroup}/cgroup.subtree_control`]: '\n',
   });
@@ -81,6 +82,9 @@ function chooseIn(path: string): (text: string, host: MemoryHost) => string {
     const words = (host.files.get(path) ?? '').replace(/[[\]\n]/g, '').split(' ');
     const chosen = text.trim();
     if (!words.includes(chosen)) throw host.error('write', path, 'EINVAL', text);
+    // khugepaged starts or stops, and the kernel sets its own idea of min_free_kbytes (seen on 7.3).
+    if (path === `${thp}/enabled`)
+      host.files.set('/proc/sys/vm/min_free_kbytes', chosen === 'never' ? '5578\n' : '45056\n');
     return `${words.map((word) => (word === chosen ? `[${word}]` : word)).join(' ')}\n`;
   };
 }

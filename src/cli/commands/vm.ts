@@ -96,7 +96,9 @@ function runInGuestCommand(): Command {
         return await execute(guest, run.argv, control);
       } finally {
         // What was recorded before a failure counts as well.
-        await collectRecords(guest, run.stateDirectory, state);
+        const { printError } = await import('../terminal.js');
+        const records = guest.isRunning() ? await collectRecords(guest, run.stateDirectory, state) : [];
+        for (const record of records) printError(`copied out of the guest: ${record}`);
       }
     });
   });

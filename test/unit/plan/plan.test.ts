@@ -37,6 +37,7 @@ describe('plan', () => {
     zswap.compressor        lzo -> zstd  (/sys/module/zswap/parameters/compressor)
     zswap.max_pool_percent  20 -> 50  (/sys/module/zswap/parameters/max_pool_percent)
     zswap.shrinker_enabled  Y -> N  (/sys/module/zswap/parameters/shrinker_enabled)
+    vm.min_free_kbytes      put back at the end  (/proc/sys/vm/min_free_kbytes)
     thp.enabled             madvise -> never  (/sys/kernel/mm/transparent_hugepage/enabled)
     thp.128kB               inherit -> never  (/sys/kernel/mm/transparent_hugepage/hugepages-128kB/enabled)
     thp.2048kB              inherit -> never  (/sys/kernel/mm/transparent_hugepage/hugepages-2048kB/enabled)
