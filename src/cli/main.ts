@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { ExitCode, isLabError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { applyCommand } from './commands/apply.js';
+import { estimateCommand } from './commands/estimate.js';
 import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
 import { restoreCommand } from './commands/restore.js';
@@ -37,6 +38,7 @@ function program(): Command {
     restoreCommand(),
     runCommand(),
     reportCommand(),
+    estimateCommand(),
     vmCommand(),
   ];
   for (const command of commands) adopt(root, command);

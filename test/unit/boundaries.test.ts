@@ -114,9 +114,22 @@ const mayImport: Readonly<
     ],
   },
   testing: { values: ['errors'] },
+  codec: { values: ['errors', 'native'] },
+  estimate: { values: ['errors', 'codec'] },
   vm: { values: ['errors', 'native', 'execa'] },
   index: {
-    values: ['errors', 'host', 'discover', 'plan', 'apply', 'collect', 'study', 'report', 'experiment'],
+    values: [
+      'errors',
+      'host',
+      'discover',
+      'plan',
+      'apply',
+      'collect',
+      'study',
+      'report',
+      'experiment',
+      'codec',
+    ],
   },
   cli: {
     values: [
@@ -131,6 +144,7 @@ const mayImport: Readonly<
       'study',
       'report',
       'experiment',
+      'estimate',
       'vm',
       'commander',
     ],
