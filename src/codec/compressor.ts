@@ -2,7 +2,7 @@
  * The compressors that zswap can use, in software: the accelerator's two formats by our own code, the others by
  * this machine's libraries. All calls are synchronous.
  */
-import { constants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
 import { CompressionError, RequirementError, UsageError } from '../errors.js';
 import { native } from '../native/load.js';
 import type { NativeCompressor } from '../native/surface.js';
@@ -63,9 +63,6 @@ export interface Compressor {
 
 /** The accelerator's largest transfer, and the largest folio (kernel: iaa_crypto, 2 MiB). */
 const maxBytes = 2 * 1024 * 1024;
-
-/** The errno constants of node:os by number. */
-const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
 /** Opens one by its name. Throws RequirementError when it is absent, UsageError for a name that is not known. */
 export function openCompressor(name: string): Compressor {
@@ -134,8 +131,8 @@ class LibraryCompressor implements Compressor {
 
   #result(outcome: number, room: Uint8Array): Uint8Array {
     if (outcome >= 0) return room.slice(0, outcome);
-    const errnoName = errnoNames.get(-outcome) ?? `errno ${-outcome}`;
-    const why = outcome === -constants.errno.EINVAL ? 'the data is damaged' : 'the result is too large';
+    const errnoName = getSystemErrorName(outcome);
+    const why = errnoName === 'EINVAL' ? 'the data is damaged' : 'the result is too large';
     throw new CompressionError(this.name, -outcome, `${why} (${errnoName})`);
   }
 }
