@@ -15,7 +15,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 
 /** Folders of tests that take something that the others do not; the stage `unit` runs all the others. */
-const special = ['cli', 'guard', 'native', 'vm'];
+const special = ['boot', 'cli', 'guard', 'native', 'vm'];
 
 /** The compiled tests of some folders of test/, by name; a file without source any more is not among them. */
 function testFiles(isIn) {
@@ -114,8 +114,12 @@ async function runGuestTests(tally) {
   }
 }
 
-// Written by hand, without a framework: it stops at its first failure and says where.
-const nativeTests = { name: 'scripts/native-test.sh', run: () => run(['scripts/native-test.sh']) };
+/** The native tests are programs of their own; their script names each that ended well and stops at the first other. */
+async function runNativeTests(tally) {
+  const { ok, output } = await run(['scripts/native-test.sh']);
+  for (const _ of output.matchAll(/^ok /gm)) tally.pass();
+  if (!ok) tally.fail('scripts/native-test.sh', output);
+}
 
 const parallel = availableParallelism();
 const quick = { parallel, minutesPerFile: 5 };
@@ -134,7 +138,7 @@ const stages = [
   },
   { name: 'lint', run: (tally) => runChecks(tally, textChecks, 1) },
   { name: 'tidy', run: async (tally) => runChecks(tally, await tidyChecks(), parallel) },
-  { name: 'native', guarded: true, run: (tally) => runChecks(tally, [nativeTests], 1) },
+  { name: 'native', guarded: true, run: runNativeTests },
   {
     name: 'unit',
     guarded: true,

@@ -168,11 +168,25 @@ std::string boot_option(const char* name) {
   return text;
 }
 
-/** Becomes the machine's own systemd; the channels' servers stay its children. */
+/**
+ * Becomes the machine's own systemd, which is to manage cgroups and scopes and to start none of the
+ * machine's services.
+ */
 [[noreturn]] void become_systemd() {
+  for (const char* directory : {"/run/systemd", "/run/systemd/system"}) make_directory(directory);
+  std::ofstream("/run/systemd/system/iaa-zswap.target")
+      << "[Unit]\nDescription=A guest of iaa-zswap\nDefaultDependencies=no\n";
   constexpr const char* kSystemd = "/lib/systemd/systemd";
-  ::execl(kSystemd, kSystemd, nullptr);
+  ::execl(kSystemd, kSystemd, "--unit=iaa-zswap.target", "--show-status=no", "--log-target=kmsg",
+          nullptr);
   fail(kSystemd);
+}
+
+/** systemctl and systemd-run talk to systemd by this socket. The machine's limit on booting bounds
+ * the wait. */
+void wait_for_systemd() {
+  constexpr const char* kSocket = "/run/systemd/private";
+  while (::access(kSocket, F_OK) != 0) ::usleep(50'000);
 }
 
 /** Reaps orphans. A guest that lost a server could keep the machine waiting for ever: it is given
@@ -196,9 +210,13 @@ void boot() {
   if (::swapon(kSwapDisk, 0) != 0) fail(std::string("swapon ") + kSwapDisk);
   const bool leased = boot_option("IAA_ZSWAP_LEASE") == "connected";
   const bool systemd = boot_option("IAA_ZSWAP_INIT") == "systemd";
-  const auto servers = start_channels(leased ? Lease::kConnected : Lease::kNone);
-  if (systemd) become_systemd();
-  reap(servers);
+  if (systemd) {
+    const pid_t agent = ::fork();
+    if (agent < 0) fail("fork");
+    if (agent > 0) become_systemd();
+    wait_for_systemd();
+  }
+  reap(start_channels(leased ? Lease::kConnected : Lease::kNone));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ const packageOf: Readonly<Record<string, string>> = {
 
 /**
  * Runs a helper program to its end and gives its stdout. Throws RequirementError when it is not installed and
- * CommandError, with the last line it said, when it fails.
+ * CommandError, with one line of what it said, when it fails.
  */
 export function command(argv: readonly [string, ...string[]], cwd: string): Promise<string> {
   const [program, ...args] = argv;
@@ -25,7 +25,9 @@ export function command(argv: readonly [string, ...string[]], cwd: string): Prom
         const hint = `apt-get install ${packageOf[program] ?? program}`;
         return reject(new RequirementError(`${program} is not installed`, { cause: error, hint }));
       }
-      const said = stderr.trim().split('\n').at(-1);
+      const lines = stderr.trim().split('\n');
+      // apt says what went wrong first, and what came of it last.
+      const said = lines.find((line) => /^[WE]: /.test(line)) ?? lines.at(-1);
       reject(new CommandError(argv, said || error.message, { cause: error }));
     });
   });

@@ -448,7 +448,11 @@ async function boot(options: GuestOptions, kernel: Awaited<ReturnType<typeof ens
   } catch (cause) {
     ended.abort();
     child.kill('SIGKILL');
-    if (options.signal?.aborted) throw options.signal.reason;
+    if (options.signal?.aborted) {
+      await hasEnded(state, 3_000);
+      await removeFolder(folder);
+      throw options.signal.reason;
+    }
     if (cause instanceof RequirementError) throw cause;
     const what = limit.aborted
       ? `the guest did not boot within ${options.bootLimitMs / 1000} s`

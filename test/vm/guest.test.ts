@@ -252,3 +252,23 @@ guestTest('a panic is one error with its reason and the console', async () => {
     await guest.stop();
   }
 });
+
+guestTest('with systemd as its init a guest has scopes and none of the services', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'iaa-zswap-systemd-'));
+  const guest = await startGuest({
+    ...guestDefaults,
+    folder,
+    init: 'systemd',
+    leased: true,
+    progress: () => undefined,
+  });
+  try {
+    assert.equal(await textOf(guest, '/proc/1/comm'), 'systemd');
+    const scope = ['systemd-run', '--scope', '--quiet', '--unit=test.scope', '-p', 'Delegate=yes'];
+    assert.equal(await output(guest, ...scope, 'cat', '/proc/self/cgroup'), '0::/system.slice/test.scope\n');
+    const services = await output(guest, 'systemctl', 'list-units', '--no-legend', '--type=service');
+    assert.equal(services, '');
+  } finally {
+    await guest.stop();
+  }
+});

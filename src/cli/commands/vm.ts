@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { InterruptedError, type StopSignal } from '../../errors.js';
+import { InterruptedError, type StopSignal, VmError } from '../../errors.js';
 import type { Channel, Guest, GuestInit, GuestOptions } from '../../vm/index.js';
 import { optionsOf } from '../options.js';
 
@@ -252,13 +252,24 @@ async function execute(guest: Guest, argv: readonly string[], control: Control):
   const { shellExitCode } = await import('../../vm/index.js');
   const onOutput = (stream: 'stdout' | 'stderr', bytes: Buffer): Promise<void> =>
     new Promise((done, fail) => {
-      process[stream].write(bytes, (error) => (error ? fail(error) : done()));
+      process[stream].write(bytes, (error) => (error ? fail(outputError(stream, error)) : done()));
     });
-  const cwd = process.cwd();
-  const end = await guest.exec({ argv, cwd, env: invokingUser(), onOutput }, (channel) =>
-    control.attach(channel),
-  );
-  return shellExitCode(end);
+  // The failed write itself tells; unhandled, the event would end us before the guest is stopped.
+  const ignore = (): void => undefined;
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignore);
+  const request = { argv, cwd: process.cwd(), env: invokingUser(), onOutput };
+  try {
+    return shellExitCode(await guest.exec(request, (channel) => control.attach(channel)));
+  } catch (error) {
+    if (!(error instanceof VmError) || (error.cause as { code?: unknown } | undefined)?.code !== 'EPIPE')
+      throw error;
+    // Our reader has gone (`| head`); the program has been hung up on. A shell would show SIGPIPE.
+    return 128 + 13;
+  }
+}
+
+function outputError(stream: string, cause: NodeJS.ErrnoException): VmError {
+  return new VmError(`our ${stream} cannot be written: ${cause.code ?? cause.message}`, { cause });
 }
 
 /**
