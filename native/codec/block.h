@@ -42,9 +42,9 @@ class Token {
   Token() = default;
   Token(uint32_t position, uint32_t length, uint32_t distance)
       : packed_(position | uint64_t{length} << 16 | uint64_t{distance} << 32) {}
-  uint32_t position() const { return packed_ & 0xFFFF; }
-  uint32_t length() const { return packed_ >> 16 & 0xFFFF; }
-  uint32_t distance() const { return static_cast<uint32_t>(packed_ >> 32); }
+  [[nodiscard]] uint32_t position() const { return packed_ & 0xFFFF; }
+  [[nodiscard]] uint32_t length() const { return packed_ >> 16 & 0xFFFF; }
+  [[nodiscard]] uint32_t distance() const { return static_cast<uint32_t>(packed_ >> 32); }
 
  private:
   uint64_t packed_;
@@ -137,8 +137,8 @@ inline Entry entry_of(const uint8_t* data, uint32_t index) {
   const uint8_t* at = data + index;
   const uint32_t bytes = uint32_t{at[0]} << 8 | uint32_t{at[1]} << 16 | uint32_t{at[2]} << 24;
   const uint32_t product = bytes * kHashMultiplier;
-  return {product >> (32 - kHashBits),
-          (product >> 8 & ((1U << (24 - kHashBits)) - 1)) << 16 | index};
+  return {.hash = product >> (32 - kHashBits),
+          .value = (product >> 8 & ((1U << (24 - kHashBits)) - 1)) << 16 | index};
 }
 
 extern const BlockOps kPortableOps;

@@ -43,7 +43,7 @@ inline void hash_chunk(const uint8_t* data, uint32_t index, std::array<uint16_t,
                                      _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   for (uint32_t i = 0; i < 64; i += 16) {
     __m256i hash[2];
-    for (uint32_t half = 0; half < 2; ++half) {
+    for (size_t half = 0; half < 2; ++half) {
       const __m128i bytes =
           _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + index + i + 8 * half));
       const __m256i product = _mm256_mullo_epi32(
@@ -68,7 +68,7 @@ inline uint64_t verify_chunk(const std::array<uint32_t, 64>& values,
   uint64_t found = 0;
   for (uint32_t i = 0; i < 64; i += 16) {
     __m256i distance[2];
-    for (uint32_t half = 0; half < 2; ++half) {
+    for (size_t half = 0; half < 2; ++half) {
       const __m256i difference =
           _mm256_sub_epi32(load(values.data() + i + 8 * half), load(held.data() + i + 8 * half));
       const __m256i match = _mm256_and_si256(_mm256_cmpgt_epi32(difference, zero),
@@ -88,14 +88,17 @@ template <uint32_t MinDistance>
 inline void find_candidates(Workspace& workspace, uint32_t size) {
   uint32_t* table = workspace.table.data();
   const uint32_t chunks = (size + 63) / 64;
+  // NOLINTBEGIN(*-member-init): filled chunk by chunk
   std::array<uint16_t, 64> hashes;
   // Two of each: a chunk is verified after the look-ups of the next, when its narrow stores have
   // left the store buffer and can be loaded as vectors without a stall.
   alignas(32) std::array<std::array<uint32_t, 64>, 2> values;
   alignas(32) std::array<std::array<uint32_t, 64>, 2> held;
+  // NOLINTEND(*-member-init)
   // The position before the current one, whose entry is written after the current look-up.
-  uint32_t last_hash = 0;
-  uint32_t last_value = table[0];
+  // Not used for a minimum distance of 1.
+  [[maybe_unused]] uint32_t last_hash = 0;          // NOLINT(misc-const-correctness)
+  [[maybe_unused]] uint32_t last_value = table[0];  // NOLINT(misc-const-correctness)
   for (uint32_t chunk = 0; chunk <= chunks; ++chunk) {
     if (chunk < chunks) {
       auto& value = values[chunk % 2];
@@ -126,8 +129,9 @@ inline void find_candidates(Workspace& workspace, uint32_t size) {
     }
     if (chunk > 0) {
       const uint32_t done = chunk - 1;
-      workspace.candidates[done] = verify_chunk(values[done % 2], held[done % 2],
-                                                workspace.distance.data() + kHistory + 64 * done);
+      workspace.candidates[done] =
+          verify_chunk(values[done % 2], held[done % 2],
+                       workspace.distance.data() + kHistory + size_t{64} * done);
     }
   }
 }
@@ -186,19 +190,19 @@ constinit const std::array<uint32_t, kHistory + 1> kFixedDistances = fixed_dista
 
 // Four literals at once: their codes lie in 16-bit lanes and are pulled together.
 uint8_t* write_fixed(const Workspace& workspace, uint32_t size, BitState& state, uint8_t* out) {
-  alignas(32) std::array<uint16_t, kBlock + 16> codes;
-  alignas(32) std::array<uint16_t, kBlock + 16> masks;
+  alignas(32) std::array<uint16_t, kBlock + 16> codes;  // NOLINT(*-member-init): filled below
+  alignas(32) std::array<uint16_t, kBlock + 16> masks;  // NOLINT(*-member-init)
   for (uint32_t i = 0; i < size; i += 16) {
     const uint8_t* bytes = workspace.data.data() + kHistory + i;
     store_fixed_codes(bytes, codes.data() + i, masks.data() + i);
   }
   BitState local = state;
   const auto put_literals = [&](uint32_t position, uint32_t count) {
-    uint64_t code;
-    uint64_t mask;
+    uint64_t code = 0;
+    uint64_t mask = 0;
     std::memcpy(&code, codes.data() + position, sizeof code);
     std::memcpy(&mask, masks.data() + position, sizeof mask);
-    mask = _bzhi_u64(mask, 16 * count);
+    mask = _bzhi_u64(mask, uint64_t{16} * count);
     local.bits |= _pext_u64(code, mask) << local.count;
     local.count += static_cast<uint32_t>(std::popcount(mask));
   };
@@ -226,7 +230,8 @@ uint8_t* write_fixed(const Workspace& workspace, uint32_t size, BitState& state,
 
 }  // namespace
 
-constinit const BlockOps kAvx2Ops = {find_matches, write, write_fixed};
+constinit const BlockOps kAvx2Ops = {
+    .find_matches = find_matches, .write = write, .write_fixed = write_fixed};
 
 }  // namespace iaa_zswap::codec
 

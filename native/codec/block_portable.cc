@@ -10,8 +10,8 @@ namespace {
 constexpr uint32_t kVectorBytes = 8;
 
 inline uint32_t match_length(const uint8_t* a, const uint8_t* b) {
-  uint64_t left;
-  uint64_t right;
+  uint64_t left = 0;
+  uint64_t right = 0;
   std::memcpy(&left, a, sizeof left);
   std::memcpy(&right, b, sizeof right);
   // Of 0 countr_zero is 64, which is all 8 bytes.
@@ -20,7 +20,7 @@ inline uint32_t match_length(const uint8_t* a, const uint8_t* b) {
 
 void find_candidates(Workspace& workspace, uint32_t size, uint32_t min_distance) {
   const uint8_t* data = workspace.data.data();
-  Entry last{0, workspace.table[0]};
+  Entry last{.hash = 0, .value = workspace.table[0]};
   for (uint32_t chunk = 0; chunk < size; chunk += 64) {
     uint64_t found = 0;
     for (uint32_t i = 0; i < 64; ++i) {
@@ -60,6 +60,7 @@ uint8_t* write_fixed(const Workspace& workspace, uint32_t size, BitState& state,
 }  // namespace
 
 constinit const EncodeTables kFixedTables = fixed_tables();
-constinit const BlockOps kPortableOps = {find_matches, write, write_fixed};
+constinit const BlockOps kPortableOps = {
+    .find_matches = find_matches, .write = write, .write_fixed = write_fixed};
 
 }  // namespace iaa_zswap::codec

@@ -50,6 +50,10 @@ struct Completion {
   uint32_t crc = 0;          // of the uncompressed bytes, whichever way they go
 };
 
+constexpr Completion failed(ErrorCode error) {
+  return {.status = Status::kAnalyticsError, .error = error};
+}
+
 // The errno the kernel's driver makes of a completion (iaa_crypto_main.c, check_completion()): 0,
 // -E2BIG, -EOVERFLOW or -EINVAL.
 int completion_errno(const Completion& completion, bool compress);

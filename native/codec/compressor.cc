@@ -54,7 +54,7 @@ class Library {
   }
 
   /** Why it cannot be used; empty when it can. */
-  const std::string& missing() const { return missing_; }
+  [[nodiscard]] const std::string& missing() const { return missing_; }
 
  private:
   void* handle_;
@@ -90,6 +90,8 @@ class Zstd final : public Compressor {
       : functions_(functions),
         compressor_(functions.create_compressor()),
         decompressor_(functions.create_decompressor()) {}
+  Zstd(const Zstd&) = delete;
+  Zstd& operator=(const Zstd&) = delete;
   ~Zstd() override {
     functions_.free_compressor(compressor_);
     functions_.free_decompressor(decompressor_);
@@ -108,7 +110,7 @@ class Zstd final : public Compressor {
   static constexpr int kLevel = 3;
   static constexpr int kOutputTooSmall = 70;  // zstd_errors.h, ZSTD_error_dstSize_tooSmall
 
-  Outcome outcome(size_t result) const {
+  [[nodiscard]] Outcome outcome(size_t result) const {
     if (functions_.is_error(result) == 0) return static_cast<Outcome>(result);
     return functions_.error_code(result) == kOutputTooSmall ? -ENOSPC : -EINVAL;
   }
@@ -173,7 +175,8 @@ class Lzo final : public Compressor {
     // It takes no limit, so it writes where the worst case fits (LZO.FAQ: n + n / 16 + 64 + 3).
     output_.resize(in.size() + in.size() / 16 + 67);
     Size size = 0;
-    if (functions_.compress(in.data(), in.size(), output_.data(), &size, work_.data()) != 0) {
+    if (functions_.compress(in.data(), in.size(), output_.data(), &size,
+                            static_cast<void*>(work_.data())) != 0) {
       return -EINVAL;
     }
     if (size > out.size()) return -ENOSPC;
@@ -244,6 +247,8 @@ class Deflate final : public Compressor {
                             sizeof(Stream));
     functions_.inflate_init(&inflate_, kWindowBits, kVersion, sizeof(Stream));
   }
+  Deflate(const Deflate&) = delete;
+  Deflate& operator=(const Deflate&) = delete;
   ~Deflate() override {
     functions_.deflate_end(&deflate_);
     functions_.inflate_end(&inflate_);
@@ -295,8 +300,7 @@ Opened open_in_library(std::string_view file) {
 }  // namespace
 
 Opened open_compressor(std::string_view name) {
-  const auto* found = std::find_if(kCompressors.begin(), kCompressors.end(),
-                                   [&](const CompressorName& each) { return each.name == name; });
+  const auto* found = std::ranges::find(kCompressors, name, &CompressorName::name);
   if (found == kCompressors.end()) return "there is no compressor of this name";
   if (name == "deflate-iaa") return std::make_unique<IaaCompressor>(kIaa1Fixed);
   if (name == "deflate-iaa-dynamic") return std::make_unique<IaaCompressor>(kIaa2Dynamic);

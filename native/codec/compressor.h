@@ -40,12 +40,12 @@ struct CompressorName {
 /** All that open_compressor knows. lzo-rle, a kernel format, is in no library, and so not among
  * them. */
 inline constexpr std::array<CompressorName, 6> kCompressors = {{
-    {"deflate-iaa", ""},
-    {"deflate-iaa-dynamic", ""},
-    {"zstd", "libzstd.so.1"},
-    {"lz4", "liblz4.so.1"},
-    {"lzo", "liblzo2.so.2"},
-    {"deflate", "libz.so.1"},
+    {.name = "deflate-iaa", .library = ""},
+    {.name = "deflate-iaa-dynamic", .library = ""},
+    {.name = "zstd", .library = "libzstd.so.1"},
+    {.name = "lz4", .library = "liblz4.so.1"},
+    {.name = "lzo", .library = "liblzo2.so.2"},
+    {.name = "deflate", .library = "libz.so.1"},
 }};
 
 /** A new compressor, or why there is none: its library is not here, or the name is not known. */

@@ -67,7 +67,7 @@ __attribute__((target("pclmul,sse4.1"))) uint32_t crc32_folded(std::span<const u
   a = fold(fold(fold(a, by_16, b), by_16, c), by_16, d);
   for (; from != end; from += 16) a = fold(a, by_16, load(from));
   // What is left has the CRC of the whole: 16 bytes, from a state of 0.
-  std::array<uint8_t, 16> rest;
+  std::array<uint8_t, 16> rest{};
   _mm_storeu_si128(reinterpret_cast<__m128i*>(rest.data()), a);
   return ~crc32_portable(rest, ~0U);
 }
@@ -78,7 +78,7 @@ __attribute__((target("pclmul,sse4.1"))) uint32_t crc32_folded(std::span<const u
 uint32_t crc32_portable(std::span<const uint8_t> data, uint32_t crc) {
   crc = ~crc;
   while (data.size() >= 8) {
-    uint64_t word;
+    uint64_t word = 0;
     std::memcpy(&word, data.data(), sizeof word);
     word ^= crc;
     crc = 0;

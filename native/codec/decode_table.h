@@ -69,6 +69,7 @@ constexpr DecodeEntry distance_entry(uint32_t symbol) {
 // lengths that are no prefix code, and for an incomplete one, unless `lax`, which takes no code at
 // all and a single code of one bit, as zlib's inflate does.
 template <class EntryOf>
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): its parts share all their state
 constexpr bool build_decode_table(std::span<const uint8_t> lengths, uint32_t root_bits,
                                   std::span<DecodeEntry> table, bool lax, ErrorCode invalid,
                                   const EntryOf& entry_of) {
@@ -82,7 +83,8 @@ constexpr bool build_decode_table(std::span<const uint8_t> lengths, uint32_t roo
     if (left < 0) return false;
   }
   const bool complete = left == 0;
-  if (!complete && !(lax && (used == 0 || (used == 1 && count[1] == 1)))) return false;
+  const bool taken_as_is = lax && (used == 0 || (used == 1 && count[1] == 1));
+  if (!complete && !taken_as_is) return false;
   if (!complete) {
     const DecodeEntry bad = kStop | with_value(static_cast<uint32_t>(invalid));
     for (uint32_t i = 0; i < 1U << root_bits; ++i) table[i] = with_code(bad, 1);

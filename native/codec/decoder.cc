@@ -36,7 +36,7 @@ constinit const DecodeTables kFixedDecodeTables = fixed_tables();
 
 template <size_t N>
 inline void copy_bytes(uint8_t* to, const uint8_t* from) {
-  std::array<uint8_t, N> bytes;
+  std::array<uint8_t, N> bytes;  // NOLINT(*-member-init): filled at once
   std::memcpy(bytes.data(), from, N);
   std::memcpy(to, bytes.data(), N);
 }
@@ -46,12 +46,11 @@ inline void copy_match(uint8_t* to, size_t distance, size_t length) {
   const uint8_t* from = to - distance;
   const uint8_t* end = to + length;
   if (distance >= 16) {
-    do {
+    // A match that is no longer than 32 takes one round.
+    for (; to < end; to += 32, from += 32) {
       copy_bytes<16>(to, from);
       copy_bytes<16>(to + 16, from + 16);
-      to += 32;
-      from += 32;
-    } while (to < end);
+    }
     return;
   }
   if (distance < 8) {
@@ -78,7 +77,7 @@ class BitReader {
   // used than there are.
   bool refill() {
     if (end_ - in_ >= 8) [[likely]] {
-      uint64_t word;
+      uint64_t word = 0;
       std::memcpy(&word, in_, sizeof word);
       bits_ |= word << count_;
       in_ += (63 - count_) >> 3;
@@ -96,7 +95,7 @@ class BitReader {
     return true;
   }
 
-  bool used_too_much() const { return static_cast<ptrdiff_t>(count_ / 8) < phantom_; }
+  [[nodiscard]] bool used_too_much() const { return static_cast<ptrdiff_t>(count_ / 8) < phantom_; }
 
   void drop(uint32_t count) {
     bits_ >>= count;
@@ -109,7 +108,7 @@ class BitReader {
     return value;
   }
 
-  uint64_t bits() const { return bits_; }
+  [[nodiscard]] uint64_t bits() const { return bits_; }
 
   // Drops the rest of the current byte.
   void align() { drop(count_ % 8); }
@@ -123,7 +122,7 @@ class BitReader {
   }
 
   // The bytes that are left, after release().
-  std::span<const uint8_t> rest() const { return {in_, end_}; }
+  [[nodiscard]] std::span<const uint8_t> rest() const { return {in_, end_}; }
   void skip(size_t bytes) { in_ += bytes; }
 
  private:
@@ -145,7 +144,7 @@ struct Decoder::Workspace {
 class Decoder::Run {
  public:
   Run(Workspace& workspace, std::span<const uint8_t> in, uint8_t* out, size_t limit)
-      : workspace_(workspace), in_(in), reader_(in), out_(out), limit_(limit) {}
+      : workspace_(&workspace), in_(in), reader_(in), out_(out), limit_(limit) {}
 
   Completion decode() {
     ErrorCode error = ErrorCode::kNone;
@@ -153,13 +152,13 @@ class Decoder::Run {
     while (error == ErrorCode::kNone && !final) error = decode_block(final);
     // Where the input ends too soon, the last bytes may be made of bits that are not there.
     if (!reader_.used_too_much()) flush();
-    if (overflow_) return {Status::kOutputOverflow, ErrorCode::kNone, 0, 0, 0};
-    if (error != ErrorCode::kNone) return {Status::kAnalyticsError, error, 0, 0, 0};
+    if (overflow_) return {.status = Status::kOutputOverflow};
+    if (error != ErrorCode::kNone) return failed(error);
     reader_.align();
     reader_.release();
-    return {Status::kSuccess, ErrorCode::kNone,
-            static_cast<uint32_t>(in_.size() - reader_.rest().size()),
-            static_cast<uint32_t>(produced_), crc_};
+    return {.consumed = static_cast<uint32_t>(in_.size() - reader_.rest().size()),
+            .output_size = static_cast<uint32_t>(produced_),
+            .crc = crc_};
   }
 
  private:
@@ -174,7 +173,7 @@ class Decoder::Run {
       case 2: {
         const ErrorCode error = read_codes();
         if (reader_.used_too_much()) return ErrorCode::kHeaderTooBig;
-        return error == ErrorCode::kNone ? decode_symbols(workspace_.tables) : error;
+        return error == ErrorCode::kNone ? decode_symbols(workspace_->tables) : error;
       }
       default:
         return reader_.used_too_much() ? ErrorCode::kHeaderTooBig : ErrorCode::kInvalidBlockType;
@@ -201,6 +200,12 @@ class Decoder::Run {
     return ErrorCode::kNone;
   }
 
+  // RFC 1951, 3.2.7: how often 16 repeats the last length, 17 and 18 zero.
+  uint32_t take_repeats(uint32_t symbol) {
+    if (symbol == 16) return 3 + reader_.take(2);
+    return symbol == 17 ? 3 + reader_.take(3) : 11 + reader_.take(7);
+  }
+
   // The header of a dynamic block. What it says does not count when the input ended within it.
   ErrorCode read_codes() {
     const uint32_t literal_count = reader_.take(5) + 257;
@@ -214,7 +219,7 @@ class Decoder::Run {
       if (!reader_.refill()) return ErrorCode::kHeaderTooBig;
       code_lengths[kCodeLengthOrder[i]] = static_cast<uint8_t>(reader_.take(3));
     }
-    std::array<DecodeEntry, 128> table;
+    std::array<DecodeEntry, 128> table{};
     if (!build_decode_table(code_lengths, 7, table, false, ErrorCode::kUndefinedCodeLengthCode,
                             [](uint32_t symbol) { return with_value(symbol); })) {
       return ErrorCode::kBadCodeLengthCodes;
@@ -233,9 +238,7 @@ class Decoder::Run {
       }
       if (symbol == 16 && i == 0) return ErrorCode::kFirstLiteralLengthRepeats;
       const uint8_t value = symbol == 16 ? lengths[i - 1] : uint8_t{0};
-      const uint32_t count = symbol == 16   ? 3 + reader_.take(2)
-                             : symbol == 17 ? 3 + reader_.take(3)
-                                            : 11 + reader_.take(7);
+      const uint32_t count = take_repeats(symbol);
       if (count > all - i) return ErrorCode::kWrongDistanceCount;
       std::fill_n(lengths.begin() + i, count, value);
       i += count;
@@ -244,10 +247,9 @@ class Decoder::Run {
     const auto literals = std::span(lengths).first(literal_count);
     const auto distances = std::span(lengths).subspan(literal_count, distance_count);
     const auto longest = [](std::span<const uint8_t> of, uint32_t at_most) {
-      return std::min<uint32_t>(std::max<uint32_t>(*std::max_element(of.begin(), of.end()), 1),
-                                at_most);
+      return std::min<uint32_t>(std::max<uint32_t>(*std::ranges::max_element(of), 1), at_most);
     };
-    DecodeTables& tables = workspace_.tables;
+    DecodeTables& tables = workspace_->tables;
     tables.literal_bits = longest(literals, kLiteralTableBits);
     tables.distance_bits = longest(distances, kDistanceTableBits);
     // A block that can not end is refused, as zlib's inflate does.
@@ -271,6 +273,7 @@ class Decoder::Run {
   }
 
   // Decodes until the piece is full, or the block ends, well or with an error: then true.
+  // NOLINTNEXTLINE(readability-function-cognitive-complexity): one loop, for its speed
   bool decode_piece(const DecodeTables& tables, ErrorCode& error) {
     // Copies, because the bytes written might otherwise be these members: they would be loaded and
     // stored for each symbol.
@@ -354,13 +357,12 @@ class Decoder::Run {
   }
 
   // The second step of a look-up; drops the bits of the first.
-  static inline DecodeEntry second_level(const DecodeEntry* table, DecodeEntry entry,
-                                         BitReader& reader) {
+  static DecodeEntry second_level(const DecodeEntry* table, DecodeEntry entry, BitReader& reader) {
     reader.drop(dropped_bits(entry));
     return table[value_of(entry) + (reader.bits() & ((uint64_t{1} << index_bits(entry)) - 1))];
   }
 
-  uint8_t* piece() { return workspace_.output.data() + kHistory; }
+  uint8_t* piece() { return workspace_->output.data() + kHistory; }
   uint8_t* piece_end() { return piece() + kPiece; }
 
   // False when the output is full.
@@ -369,8 +371,8 @@ class Decoder::Run {
       return true;
     }
     flush();
-    std::memmove(workspace_.output.data(), to_ - kHistory, kHistory);
-    oldest_ = workspace_.output.data();
+    std::memmove(workspace_->output.data(), to_ - kHistory, kHistory);
+    oldest_ = workspace_->output.data();
     to_ = piece();
     return !overflow_;
   }
@@ -388,7 +390,7 @@ class Decoder::Run {
     produced_ += size;
   }
 
-  Workspace& workspace_;
+  Workspace* workspace_;
   std::span<const uint8_t> in_;
   BitReader reader_;
   uint8_t* to_ = piece();

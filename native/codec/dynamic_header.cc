@@ -68,7 +68,7 @@ std::vector<Run> run_lengths(std::span<const uint8_t> lengths) {
         left -= count;
       }
     }
-    runs.insert(runs.end(), left, Run{length, 0, 0});
+    runs.insert(runs.end(), left, Run{.symbol = length, .extra = 0, .extra_bits = 0});
   }
   return runs;
 }
@@ -76,7 +76,7 @@ std::vector<Run> run_lengths(std::span<const uint8_t> lengths) {
 }  // namespace
 
 void huffman_lengths(std::span<const uint32_t> counts, uint32_t limit, std::span<uint8_t> lengths) {
-  std::fill(lengths.begin(), lengths.end(), uint8_t{0});
+  std::ranges::fill(lengths, uint8_t{0});
   std::vector<uint32_t> symbols;
   for (uint32_t symbol = 0; symbol < counts.size(); ++symbol) {
     if (counts[symbol] != 0) symbols.push_back(symbol);
@@ -86,14 +86,15 @@ void huffman_lengths(std::span<const uint32_t> counts, uint32_t limit, std::span
     lengths[symbols[0]] = 1;
     return;
   }
-  std::sort(symbols.begin(), symbols.end(), [&](uint32_t a, uint32_t b) {
+  std::ranges::sort(symbols, [&](uint32_t a, uint32_t b) {
     return counts[a] != counts[b] ? counts[a] < counts[b] : a < b;
   });
   std::vector<uint32_t> weights;
+  weights.reserve(symbols.size());
   for (const uint32_t symbol : symbols) weights.push_back(counts[symbol]);
   const std::vector<uint32_t> depths = tree_depths(weights);
 
-  std::vector<uint32_t> with_length(*std::max_element(depths.begin(), depths.end()) + 1);
+  std::vector<uint32_t> with_length(*std::ranges::max_element(depths) + 1);
   for (const uint32_t depth : depths) ++with_length[depth];
   // Two codes that are too long move up: one takes the place of their parent, the other joins a
   // shorter code that goes down by one (ITU-T T.81, annex K.3).
@@ -126,11 +127,11 @@ DynamicCodes dynamic_codes(const Histogram& histogram) {
   size_t distance_count = kDistanceSymbols;
   while (distance_count > 1 && distance_lengths.at(distance_count - 1) == 0) --distance_count;
 
-  std::vector<uint8_t> sent(literal_lengths.begin(),
-                            literal_lengths.begin() + static_cast<ptrdiff_t>(literal_count));
-  sent.insert(sent.end(), distance_lengths.begin(),
-              distance_lengths.begin() + static_cast<ptrdiff_t>(distance_count));
-  const std::vector<Run> runs = run_lengths(sent);
+  // A run may pass from one alphabet to the other, but the device has an error of its own for
+  // distances that begin with a repeat (ErrorCode::kFirstDistanceRepeats): none does here.
+  std::vector<Run> runs = run_lengths(std::span(literal_lengths).first(literal_count));
+  const std::vector<Run> more = run_lengths(std::span(distance_lengths).first(distance_count));
+  runs.insert(runs.end(), more.begin(), more.end());
 
   std::array<uint32_t, kCodeLengthSymbols> counts{};
   for (const Run& run : runs) ++counts.at(run.symbol);
@@ -144,7 +145,9 @@ DynamicCodes dynamic_codes(const Histogram& histogram) {
   size_t code_count = kCodeLengthSymbols;
   while (code_count > 4 && code_lengths.at(kCodeLengthOrder.at(code_count - 1)) == 0) --code_count;
 
-  DynamicCodes result{canonical_codes(literal_lengths), canonical_codes(distance_lengths), {}};
+  DynamicCodes result{.literal_length = canonical_codes(literal_lengths),
+                      .distance = canonical_codes(distance_lengths),
+                      .header = {}};
   const auto put = [&](size_t bits, uint32_t count) {
     result.header.push_back({static_cast<uint16_t>(bits), static_cast<uint8_t>(count)});
   };

@@ -26,7 +26,8 @@ constexpr uint32_t kAecsLengthShift = 15;
 Code code_of(uint32_t word) {
   const uint32_t length = word >> kAecsLengthShift;
   if (length > kMaxCodeLength) return {};
-  return {reverse_bits(word & ((1U << length) - 1), length), static_cast<uint8_t>(length)};
+  return {.bits = reverse_bits(word & ((1U << length) - 1), length),
+          .length = static_cast<uint8_t>(length)};
 }
 
 uint32_t word_of(Code code) {
@@ -65,7 +66,7 @@ bool has_codes(const Histogram& histogram, const std::array<Code, kLiteralLength
 // output they write into the workspace and what fits is copied.
 class Encoder::Sink {
  public:
-  Sink(std::span<uint8_t> out, Workspace& workspace) : out_(out), workspace_(workspace) {}
+  Sink(std::span<uint8_t> out, Workspace& workspace) : out_(out), scratch_(workspace.scratch) {}
 
   // Appends at most 32 bits.
   void put(uint64_t bits, uint32_t count) {
@@ -82,7 +83,7 @@ class Encoder::Sink {
   template <class Writer>
   void put_block(const Writer& writer) {
     const bool direct = size_ <= out_.size() && out_.size() - size_ >= kBlockBound;
-    uint8_t* start = direct ? out_.data() + size_ : workspace_.scratch.data();
+    uint8_t* start = direct ? out_.data() + size_ : scratch_.data();
     const auto written = static_cast<size_t>(writer(state_, start) - start);
     if (!direct && size_ < out_.size()) {
       std::copy_n(start, std::min(written, out_.size() - size_), out_.data() + size_);
@@ -94,10 +95,10 @@ class Encoder::Sink {
   Completion finish(size_t consumed) {
     if (state_.count > 0) put(0, 8 - state_.count);
     if (size_ > out_.size()) {
-      return {Status::kAnalyticsError, ErrorCode::kOutputTooSmall, 0, 0, 0};
+      return failed(ErrorCode::kOutputTooSmall);
     }
-    return {Status::kSuccess, ErrorCode::kNone, static_cast<uint32_t>(consumed),
-            static_cast<uint32_t>(size_), 0};
+    return {.consumed = static_cast<uint32_t>(consumed),
+            .output_size = static_cast<uint32_t>(size_)};
   }
 
  private:
@@ -107,7 +108,7 @@ class Encoder::Sink {
   }
 
   std::span<uint8_t> out_;
-  Workspace& workspace_;
+  std::span<uint8_t> scratch_;
   size_t size_ = 0;  // more than fits once the output is too small
   BitState state_;
 };
@@ -125,10 +126,10 @@ std::array<uint8_t, kAecsBytes> fixed_aecs() {
   };
   store(kAecsAccumulatorBits, 3);
   aecs.at(kAecsAccumulator) = 0b011;  // BFINAL, then BTYPE 1
-  for (uint32_t i = 0; i < kLiteralLengthSymbols; ++i) {
+  for (size_t i = 0; i < kLiteralLengthSymbols; ++i) {
     store(kAecsLiteralLength + 4 * i, word_of(codes.at(i)));
   }
-  for (uint32_t i = 0; i < kDistanceSymbols; ++i) {
+  for (size_t i = 0; i < kDistanceSymbols; ++i) {
     store(kAecsDistance + 4 * i, word_of(distances.at(i)));
   }
   return aecs;
@@ -267,7 +268,7 @@ Completion Encoder::compress(Aecs aecs, const MatchPolicy& match, std::span<cons
                              std::span<uint8_t> out) {
   const uint32_t first_bits = load32(&aecs[kAecsAccumulatorBits]);
   if (first_bits > 8 * kAecsAccumulatorBytes) {
-    return {Status::kAnalyticsError, ErrorCode::kAecsInvalid, 0, 0, 0};
+    return failed(ErrorCode::kAecsInvalid);
   }
   std::array<Code, kLiteralLengthSymbols> codes;
   std::array<Code, kDistanceSymbols> distances;
@@ -282,7 +283,7 @@ Completion Encoder::compress(Aecs aecs, const MatchPolicy& match, std::span<cons
   begin(in, match);
   while (next_block()) count_symbols(*workspace_, block_size_, histogram);
   if (!has_codes(histogram, codes, distances)) {
-    return {Status::kAnalyticsError, ErrorCode::kInvalidHuffmanCode, 0, 0, 0};
+    return failed(ErrorCode::kInvalidHuffmanCode);
   }
 
   Sink sink(out, *workspace_);

@@ -32,11 +32,14 @@ struct Preset {
 //   and
 //     cost 5% of the speed (docs/codec.md).
 // The hash (3 bytes, 2^12 entries) is ours too.
-inline constexpr Preset kIaa1Fixed = {"iaa1-fixed", Mode::kFixed, {32, 2, 2}};
+inline constexpr Preset kIaa1Fixed = {.name = "iaa1-fixed",
+                                      .mode = Mode::kFixed,
+                                      .match = {.max_match = 32, .min_distance = 2, .depth = 2}};
 
 // The second generation (Granite Rapids), `deflate-iaa-dynamic`: one block with its own codes.
 // Nothing is known that tells its matches from the first generation's, so they are the same.
-inline constexpr Preset kIaa2Dynamic = {"iaa2-dynamic", Mode::kDynamic, {32, 2, 2}};
+inline constexpr Preset kIaa2Dynamic = {
+    .name = "iaa2-dynamic", .mode = Mode::kDynamic, .match = kIaa1Fixed.match};
 
 // The compress AECS, which the driver passes as source 2 (kernel: iaa_crypto.h, struct
 // aecs_comp_table_record): 0 crc, 4 xor_checksum, 28 num_output_accum_bits, 32 output_accum[256],

@@ -35,21 +35,21 @@ struct Symbol {
 
 // RFC 1951, 3.2.5: lengths in groups of four symbols, each group with one more extra bit.
 constexpr Symbol length_symbol(uint32_t length) {
-  if (length == kMaxMatch) return {285, 0, 0};
+  if (length == kMaxMatch) return {.symbol = 285};
   const uint32_t offset = length - kMinMatch;
   const uint32_t extra_bits = offset < 8 ? 0 : static_cast<uint32_t>(std::bit_width(offset)) - 3;
-  return {static_cast<uint16_t>(257 + (extra_bits << 2) + (offset >> extra_bits)),
-          static_cast<uint16_t>(offset & ((1U << extra_bits) - 1)),
-          static_cast<uint8_t>(extra_bits)};
+  return {.symbol = static_cast<uint16_t>(257 + (extra_bits << 2) + (offset >> extra_bits)),
+          .extra = static_cast<uint16_t>(offset & ((1U << extra_bits) - 1)),
+          .extra_bits = static_cast<uint8_t>(extra_bits)};
 }
 
 // RFC 1951, 3.2.5: distances in groups of two symbols.
 constexpr Symbol distance_symbol(uint32_t distance) {
   const uint32_t offset = distance - 1;
   const uint32_t extra_bits = offset < 4 ? 0 : static_cast<uint32_t>(std::bit_width(offset)) - 2;
-  return {static_cast<uint16_t>((extra_bits << 1) + (offset >> extra_bits)),
-          static_cast<uint16_t>(offset & ((1U << extra_bits) - 1)),
-          static_cast<uint8_t>(extra_bits)};
+  return {.symbol = static_cast<uint16_t>((extra_bits << 1) + (offset >> extra_bits)),
+          .extra = static_cast<uint16_t>(offset & ((1U << extra_bits) - 1)),
+          .extra_bits = static_cast<uint8_t>(extra_bits)};
 }
 
 // RFC 1951 sends codes with their most significant bit first; everything else is sent the other
@@ -79,7 +79,8 @@ constexpr std::array<Code, N> canonical_codes(const std::array<uint8_t, N>& leng
   std::array<Code, N> codes{};
   for (size_t symbol = 0; symbol < N; ++symbol) {
     const uint8_t length = lengths.at(symbol);
-    if (length != 0) codes.at(symbol) = {reverse_bits(next.at(length)++, length), length};
+    if (length != 0)
+      codes.at(symbol) = {.bits = reverse_bits(next.at(length)++, length), .length = length};
   }
   return codes;
 }

@@ -258,7 +258,6 @@ describe('C++', () => {
     launch: ['launch', 'common'],
     guest: ['guest', 'common'],
     codec: ['codec'],
-    bench: ['codec'],
     napi: ['napi', 'codec', 'hostfs', 'common'],
     'addon.cc': ['napi', 'codec', 'hostfs', 'common'],
   };

@@ -1,5 +1,6 @@
-// Measures: npm run bench -- codec [--rounds N] [--modules DIRECTORY]. The corpora are made from this machine, so
-// ratios differ between machines; speeds are to be compared within one run.
+// The codec beside igzip, libdeflate, zlib and lz4 (test/bench/codec_bench.cc), and its batch call from JavaScript. The
+// corpora are made from this machine, so ratios differ between machines; times are to be compared within one run.
+// Kernel modules are taken from $MODULES, or /lib/modules.
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
@@ -14,20 +15,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-
-process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
+import { join } from 'node:path';
 
 const pageBytes = 4096;
 const corpusPages = 500;
+const rounds = 15;
 const directory = 'build/bench';
-
-function fail(message, hint) {
-  console.error(`error: ${message}\nhint: ${hint}`);
-  process.exit(2);
-}
 
 /** At most corpusPages of the pages, evenly from all of them. */
 function thin(pages) {
@@ -134,15 +127,15 @@ function buildBench() {
   ].flatMap(([name, header]) => (existsSync(header) ? [`-l${name}`] : []));
   const built = spawnSync(
     'g++',
-    ['-std=c++20', '-O3', '-Inative', 'native/bench/codec_bench.cc', ...sources, ...libraries, '-o', program],
+    ['-std=c++20', '-O3', '-Inative', 'test/bench/codec_bench.cc', ...sources, ...libraries, '-o', program],
     { stdio: 'inherit' },
   );
-  if (built.status !== 0) fail('the benchmark was not built', 'it needs g++');
+  if (built.status !== 0) throw new Error('codec_bench was not built');
   return program;
 }
 
 /** Nanoseconds a page of the batch call from JavaScript, the median of the rounds, on one thread. */
-function batchTime(file, rounds) {
+function batchTime(file) {
   const addon = createRequire(import.meta.url)(join(process.cwd(), 'build/Release/iaa_zswap.node'));
   const data = readFileSync(file);
   const memory = new ArrayBuffer(data.length * 3);
@@ -163,24 +156,15 @@ function batchTime(file, rounds) {
   return times.sort((a, b) => a - b)[rounds >> 1];
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: 'string', default: '15' },
-    modules: { type: 'string', default: '/lib/modules' },
-  },
-});
-if (positionals.length !== 1 || positionals[0] !== 'codec')
-  fail('there is one benchmark', 'npm run bench -- codec');
-const rounds = Number(values.rounds);
-
-const files = writeCorpora(values.modules);
+/** Prints the tables. */
+export function run() {
+const files = writeCorpora(process.env.MODULES ?? '/lib/modules');
 const program = buildBench();
 const done = spawnSync(program, [String(rounds), ...files], {
   encoding: 'utf8',
   stdio: ['ignore', 'pipe', 'inherit'],
 });
-if (done.status !== 0) fail('the benchmark failed', `run ${program} by hand`);
+if (done.status !== 0) throw new Error(`${program} failed`);
 
 const rows = done.stdout
   .trimEnd()
@@ -210,8 +194,9 @@ for (const what of ['encode', 'decode']) {
 }
 console.log('\nbatch from JavaScript, iaa1-fixed, one thread: us a page, and rate relative to C++\n');
 for (const file of files) {
-  const time = batchTime(file, rounds);
+  const time = batchTime(file);
   const corpus = file.slice(directory.length + 1);
   const native = rows.find((row) => row.corpus === corpus && row.name === 'iaa1-fixed')?.time;
   console.log(`| ${corpus} | ${(time / 1000).toFixed(2)} | ${(native / time).toFixed(2)} |`);
+}
 }
