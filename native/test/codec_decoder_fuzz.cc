@@ -1,4 +1,6 @@
+// clang-format off: one line for scripts/native-test.sh
 // Sources: native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc
+// clang-format on
 // Libraries: z
 //
 // Any bytes as a stream: never out of bounds, with and without output, and in agreement with zlib.

@@ -1,6 +1,6 @@
-// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc
-// native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc
-// native/codec/encoder.cc
+// clang-format off: one line for scripts/native-test.sh
+// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc native/codec/encoder.cc
+// clang-format on
 //
 // Any bytes as the input: the first says how often they are repeated and with which policy. Every
 // stream decodes to them, is the same from all instruction sets, and fits exactly where it fits.
