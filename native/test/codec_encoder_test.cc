@@ -1,5 +1,6 @@
 // clang-format off: one line for scripts/native-test.sh
-// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc native/codec/encoder.cc Libraries: z
+// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc native/codec/encoder.cc
+// Libraries: z
 // clang-format on
 //
 // The encoder against our decoder and zlib's. The number of generated pages is the first argument
