@@ -1,5 +1,6 @@
 // Runs the stages of the test suite: node scripts/run-tests.mjs [--only STAGE]... [--no-vm]
 // scripts/test starts it after the set-up and with this machine's kernel files read-only.
+import { setMaxListeners } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -10,6 +11,8 @@ import { run, textChecks, tidyChecks, typeCheck } from './checks.mjs';
 process.env.IAA_ZSWAP_TEST = '1';
 
 const stop = new AbortController();
+// One listener for each test file.
+setMaxListeners(0, stop.signal);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 }

@@ -189,8 +189,9 @@ void HostRootObject::end_writing() {
   napi_remove_env_cleanup_hook(env_, at_environment_exit, this);
 }
 
-// The thread must be gone before the environment is. A write that the kernel is still at is waited
-// for: there is no way to take it back.
+// The thread must be gone before the environment is, and before the thread-safe function it calls
+// is closed: that has a hook of its own, made before ours and hence run after it. A write that the
+// kernel is still at is waited for: there is no way to take it back.
 void HostRootObject::at_environment_exit(void* self) {
   static_cast<HostRootObject*>(self)->end_writing();
 }

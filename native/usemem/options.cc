@@ -54,7 +54,7 @@ after the other, and prints how fast. Options and output lines are those of vm-s
       --content KIND  what is written (counter):
                         counter    each word is its index in its mapping, as in the original
                         random     does not compress
-                        zero       pages of zeros, which zswap never sees
+                        zero       pages of zeros; newer kernels keep them out of zswap
                         ratio:R    pages that compress R to 1, R from 1 to 16
                         file:PATH  the pages of a file, again and again
       --seed N        of random and ratio (0); each process and thread has its own numbers

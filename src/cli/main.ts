@@ -28,6 +28,7 @@ function program(): Command {
     .option('--redact', 'leave out of the trace what tells the machine or a person')
     .option('--state <directory>', 'where journal, lock and records are kept (live: /var/lib/iaa-zswap)')
     .addHelpText('after', epilogue)
+    .configureHelp({ showGlobalOptions: true })
     .configureOutput({ writeErr: (text) => printError(text.trimEnd()) })
     .exitOverride();
   const commands = [

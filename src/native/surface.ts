@@ -10,7 +10,10 @@ export interface NativeFailure {
   readonly errno: number;
   /** Name of the errno, as `ENOENT`. */
   readonly code: string;
-  /** The call that failed, as `openat2`, `write`. A write that took fewer bytes than given: `short-write`. */
+  /**
+   * The call that failed, as `openat2`, `write`. What no call reported has a name of its own (docs/errors.md):
+   * `short-write`, `file-type` for what is no regular file, `size-limit`, `read-only-root`, `closed-root`, `name`.
+   */
   readonly syscall: string;
   /** Bytes taken, for a short write. */
   readonly written?: number;

@@ -1,6 +1,7 @@
-import { lstat, mkdir } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { lstat, mkdir, realpath } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { isLabError, TrustError, UsageError, VmError } from '../errors.js';
 
 const uid = (): number => process.geteuid?.() ?? 0;
@@ -14,30 +15,37 @@ export function cacheFolder(): string {
 
 /** Folder of the guest that `vm start` leaves running: one for each user and boot of the machine. */
 export function runtimeFolder(): string {
-  const base = process.env['XDG_RUNTIME_DIR'] || (uid() === 0 ? '/run' : tmpdir());
+  // What root uses must not lie in another user's folder, which the environment could name.
+  const base = uid() === 0 ? '/run' : process.env['XDG_RUNTIME_DIR'] || tmpdir();
   return join(base, `iaa-zswap-vm-${uid()}`);
 }
 
 /**
- * Creates a folder, and those above it, for this user alone. Throws TrustError for one that is there and that
- * somebody else owns or can write to: what lies in it is executed, or written through.
+ * Creates a folder, and those above it, for this user alone, and gives its real path. Throws TrustError when
+ * somebody else could change or replace what is in it: that is executed, or written through.
  */
-export async function ownFolder(folder: string): Promise<void> {
+export async function ownFolder(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     // What is there instead is looked at below.
     if (error.code !== 'EEXIST') throw error;
   });
-  const stat = await lstat(folder);
-  const wrong = !stat.isDirectory()
-    ? 'is not a folder'
-    : stat.uid !== uid()
-      ? `belongs to user ${stat.uid}`
-      : (stat.mode & 0o022) !== 0
-        ? 'can be written by others'
-        : undefined;
-  if (wrong !== undefined) {
-    throw new TrustError(`${folder} ${wrong}`, { hint: 'remove it, or name another folder' });
+  const real = await realpath(folder);
+  for (let at = real; ; at = dirname(at)) {
+    const wrong = whatIsWrong(await lstat(at), at === real);
+    if (wrong !== undefined) {
+      throw new TrustError(`${folder}: ${at} ${wrong}`, { hint: 'mend that, or name another folder' });
+    }
+    if (at === '/') return real;
   }
+}
+
+function whatIsWrong(stat: Stats, last: boolean): string | undefined {
+  if (!stat.isDirectory()) return 'is not a folder';
+  if (stat.uid !== uid() && (last || stat.uid !== 0)) return `belongs to user ${stat.uid}`;
+  // In a sticky folder of root's, as /tmp, others cannot replace what is ours.
+  const sticky = !last && stat.uid === 0 && (stat.mode & 0o1000) !== 0;
+  if ((stat.mode & 0o022) !== 0 && !sticky) return 'can be written by others';
+  return undefined;
 }
 
 /** Does the work; a failed file operation in it, as a full disk, becomes a VmError with its path. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import {
   type FileHandle,
   lstat,
@@ -170,14 +170,12 @@ export class Guest {
   async connect(): Promise<Channel> {
     const signal = AbortSignal.timeout(answerLimitMs);
     for (;;) {
-      for (let n = 0; n < channelCount; n += 1) {
-        try {
-          const channel = await openChannel(this.folder, n, signal);
-          if (channel !== undefined) return channel;
-        } catch (cause) {
-          const what = signal.aborted ? `does not answer within ${answerLimitMs / 1000} s` : 'is gone';
-          throw await guestError(this.folder, `the guest in ${this.folder} ${what}`, cause);
-        }
+      try {
+        const channel = await freeChannel(this.folder, signal);
+        if (channel !== undefined) return channel;
+      } catch (cause) {
+        const what = signal.aborted ? `does not answer within ${answerLimitMs / 1000} s` : 'is gone';
+        throw await guestError(this.folder, `the guest in ${this.folder} ${what}`, cause);
       }
       if (signal.aborted) {
         throw new VmError(`all ${channelCount} channels of the guest in ${this.folder} are in use`, {
@@ -252,19 +250,28 @@ async function openChannel(folder: string, n: number, signal: AbortSignal): Prom
   return lock === undefined ? undefined : Channel.open(paths(folder).socket(n), lock, signal);
 }
 
+/** Connects to a channel that is not in use; undefined when all are. */
+async function freeChannel(folder: string, signal: AbortSignal): Promise<Channel | undefined> {
+  for (let n = 0; n < channelCount; n += 1) {
+    const channel = await openChannel(folder, n, signal);
+    if (channel !== undefined) return channel;
+  }
+  return undefined;
+}
+
 /** Ends the guest: by its own power-off, then by signals to the process that is surely still ours. */
 async function endGuest(folder: string, state: GuestState, lease: Channel | undefined): Promise<void> {
   if (!isRunning(state)) return;
   try {
     const limit = AbortSignal.timeout(powerOffLimitMs);
-    const channel = lease ?? (await openChannel(folder, 0, limit));
+    const channel = lease ?? (await freeChannel(folder, limit));
     await channel?.powerOff(limit);
   } catch {
     // A guest that does not answer is ended by signals.
   }
   if (await hasEnded(state, 2_000)) return;
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    process.kill(state.pid, signal);
+    if (isRunning(state)) process.kill(state.pid, signal);
     if (await hasEnded(state, 3_000)) return;
   }
   throw new VmError(`${qemu} (pid ${state.pid}) of the guest in ${folder} does not end`);
@@ -272,22 +279,22 @@ async function endGuest(folder: string, state: GuestState, lease: Channel | unde
 
 /** The guest that runs in a runtime folder; undefined when none does. */
 export async function findGuest(folder: string): Promise<Guest | undefined> {
-  const text = await readFile(paths(folder).state, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  await ownFolder(folder);
+  const { state: file } = paths(folder);
+  if (!existsSync(file)) return undefined;
+  const real = await ownFolder(folder);
   let state: GuestState;
   try {
-    state = JSON.parse(text) as GuestState;
+    state = JSON.parse(await readFile(paths(real).state, 'utf8')) as GuestState;
   } catch (cause) {
-    throw new VmError(`${paths(folder).state} is damaged`, { cause, hint: `remove ${folder}` });
+    throw new VmError(`${file} is damaged`, { cause, hint: `remove ${folder}` });
   }
-  return isRunning(state) ? new Guest(folder, state) : undefined;
+  return isRunning(state) ? new Guest(real, state) : undefined;
 }
 
 /** An unlinked file of the swap disk's size with a swap area's header: it is gone when QEMU is. */
 async function swapDisk(sizeBytes: number): Promise<FileHandle> {
   // Not in the runtime folder, which often is in memory.
-  const path = join(cacheFolder(), `swap-${process.pid}-${Date.now()}`);
+  const path = join(await ownFolder(cacheFolder()), `swap-${process.pid}-${Date.now()}`);
   const file = await open(path, 'wx+', 0o600);
   await rm(path);
   await file.write(swapHeader(sizeBytes), 0, undefined, 0);
@@ -300,17 +307,17 @@ export function startGuest(options: GuestOptions): Promise<Guest> {
   return withFileErrors(() => start(options));
 }
 
-async function start(options: GuestOptions): Promise<Guest> {
-  const { folder } = options;
+async function start(given: GuestOptions): Promise<Guest> {
+  if (!isAbsolute(given.folder)) throw new UsageError(`not an absolute path: ${given.folder}`);
+  const kernel = await ensureKernel(given.progress);
+  const folder = await makeFolder(given.folder);
+  const options = { ...given, folder };
   const at = paths(folder);
-  if (!isAbsolute(folder)) throw new UsageError(`not an absolute path: ${folder}`);
   if (Buffer.byteLength(at.socket(channelCount - 1)) > socketPathBytes) {
     throw new UsageError(`the guest's runtime folder is too long for a socket's path: ${folder}`, {
       hint: 'name a shorter one with --dir',
     });
   }
-  const kernel = await ensureKernel(options.progress);
-  await makeFolder(folder);
   const lock = tryLock(at.lock);
   if (lock === undefined) throw new VmError(`another process is starting a guest in ${folder}`);
   try {
@@ -369,15 +376,16 @@ async function isStale(folder: string): Promise<boolean> {
   return (await findGuest(folder)) === undefined;
 }
 
-/** Makes the runtime folder; throws UsageError for one that holds other things, which starting would mix with. */
-async function makeFolder(folder: string): Promise<void> {
-  await ownFolder(folder);
+/** Makes the runtime folder and gives its real path; throws UsageError for one that holds other things, which starting would mix with. */
+async function makeFolder(given: string): Promise<string> {
+  const folder = await ownFolder(given);
   const names = await readdir(folder);
   if (names.length > 0 && !names.includes(basename(paths(folder).lock))) {
     throw new UsageError(`${folder} holds other files than a guest's`, {
       hint: 'name an empty folder with --dir',
     });
   }
+  return folder;
 }
 
 async function qemuThreads(): Promise<'multi' | 'single'> {

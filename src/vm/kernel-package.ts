@@ -207,8 +207,7 @@ export function fetchKernel(progress: (line: string) => void): Promise<CachedKer
 }
 
 async function fetchNewest(progress: (line: string) => void): Promise<CachedKernel> {
-  const cache = cacheFolder();
-  await ownFolder(cache);
+  const cache = await ownFolder(cacheFolder());
   await access(keyring).catch((cause: unknown) => {
     throw new RequirementError(`${keyring} is missing: Debian's packages cannot be verified`, {
       cause,
@@ -319,8 +318,7 @@ async function readKernel(folder: string): Promise<CachedKernel> {
 
 /** The kernel to boot: the cache's current one, or Debian's newest when the cache has none. Only then the network is used. */
 export async function ensureKernel(progress: (line: string) => void): Promise<CachedKernel> {
-  const cache = cacheFolder();
-  await ownFolder(cache);
+  const cache = await ownFolder(cacheFolder());
   const version = await readFile(join(cache, 'guest', 'current'), 'utf8').then(
     (text) => text.trim(),
     () => undefined,

@@ -25,21 +25,33 @@ test('a folder is made for us alone', async () => {
   await ownFolder(folder);
 });
 
-test('a folder that others can write to is refused', async () => {
+test('a folder that others can write to is refused, with those below it', async () => {
   const folder = join(base, 'open');
-  mkdirSync(folder);
+  mkdirSync(join(folder, 'deep'), { recursive: true });
   for (const mode of [0o777, 0o770, 0o1777]) {
     chmodSync(folder, mode);
-    await assert.rejects(ownFolder(folder), {
-      code: 'ERR_TRUST',
-      message: `${folder} can be written by others`,
-    });
+    const message = `${folder}: ${folder} can be written by others`;
+    await assert.rejects(ownFolder(folder), { code: 'ERR_TRUST', message });
   }
+  chmodSync(folder, 0o775);
+  const below = join(folder, 'deep');
+  const message = `${below}: ${folder} can be written by others`;
+  await assert.rejects(ownFolder(below), { code: 'ERR_TRUST', message });
 });
 
-test('a link or a file in its place is refused', async () => {
-  symlinkSync(base, join(base, 'link'));
-  await assert.rejects(ownFolder(join(base, 'link')), { code: 'ERR_TRUST', message: /is not a folder$/ });
+test('what counts is where a link leads to', async () => {
+  const target = join(base, 'target');
+  mkdirSync(target, { mode: 0o700 });
+  symlinkSync(target, join(base, 'link'));
+  assert.equal(await ownFolder(join(base, 'link')), target);
+  chmodSync(target, 0o777);
+  await assert.rejects(ownFolder(join(base, 'link')), {
+    code: 'ERR_TRUST',
+    message: /target can be written by others$/,
+  });
+});
+
+test('a file in its place is refused', async () => {
   writeFileSync(join(base, 'file'), '');
   await assert.rejects(ownFolder(join(base, 'file')), { code: 'ERR_TRUST', message: /is not a folder$/ });
 });
@@ -52,7 +64,7 @@ test("another user's folder is refused", async () => {
     mkdirSync(folder);
     chownSync(folder, 65534, 65534);
   }
-  const message = `${folder} belongs to user ${root ? 65534 : 0}`;
+  const message = `${folder}: ${folder} belongs to user ${root ? 65534 : 0}`;
   await assert.rejects(ownFolder(folder), { code: 'ERR_TRUST', message });
 });
 
