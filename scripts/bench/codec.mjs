@@ -158,45 +158,51 @@ function batchTime(file) {
 
 /** Prints the tables. */
 export function run() {
-const files = writeCorpora(process.env.MODULES ?? '/lib/modules');
-const program = buildBench();
-const done = spawnSync(program, [String(rounds), ...files], {
-  encoding: 'utf8',
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
-if (done.status !== 0) throw new Error(`${program} failed`);
-
-const rows = done.stdout
-  .trimEnd()
-  .split('\n')
-  .map((line) => {
-    const [file, what, name, ratio, time] = line.split('\t');
-    return { corpus: file.slice(directory.length + 1), what, name, ratio: Number(ratio), time: Number(time) };
+  const files = writeCorpora(process.env.MODULES ?? '/lib/modules');
+  const program = buildBench();
+  const done = spawnSync(program, [String(rounds), ...files], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
-for (const what of ['encode', 'decode']) {
-  const names = [...new Set(rows.filter((row) => row.what === what).map(({ name }) => name))];
-  const reference = what === 'encode' ? 'igzip static' : 'libdeflate';
-  console.log(
-    `\n${what}: us a page${what === 'encode' ? ' (ratio)' : ''}; times are also relative to ${reference}\n`,
-  );
-  console.log(`| corpus | ${names.join(' | ')} |`);
-  console.log(`| --- |${' ---: |'.repeat(names.length)}`);
-  for (const corpus of new Set(rows.map((row) => row.corpus))) {
-    const cells = names.map((name) => {
-      const find = (wanted) =>
-        rows.find((row) => row.corpus === corpus && row.what === what && row.name === wanted);
-      const { time, ratio } = find(name);
-      const relative = find(reference) === undefined ? '' : ` ${(find(reference).time / time).toFixed(2)}x`;
-      return `${(time / 1000).toFixed(2)}${relative}${what === 'encode' ? ` (${ratio.toFixed(3)})` : ''}`;
+  if (done.status !== 0) throw new Error(`${program} failed`);
+
+  const rows = done.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const [file, what, name, ratio, time] = line.split('\t');
+      return {
+        corpus: file.slice(directory.length + 1),
+        what,
+        name,
+        ratio: Number(ratio),
+        time: Number(time),
+      };
     });
-    console.log(`| ${corpus} | ${cells.join(' | ')} |`);
+  for (const what of ['encode', 'decode']) {
+    const names = [...new Set(rows.filter((row) => row.what === what).map(({ name }) => name))];
+    const reference = what === 'encode' ? 'igzip static' : 'libdeflate';
+    console.log(
+      `\n${what}: us a page${what === 'encode' ? ' (ratio)' : ''}; times are also relative to ${reference}\n`,
+    );
+    console.log(`| corpus | ${names.join(' | ')} |`);
+    console.log(`| --- |${' ---: |'.repeat(names.length)}`);
+    for (const corpus of new Set(rows.map((row) => row.corpus))) {
+      const cells = names.map((name) => {
+        const find = (wanted) =>
+          rows.find((row) => row.corpus === corpus && row.what === what && row.name === wanted);
+        const { time, ratio } = find(name);
+        const relative = find(reference) === undefined ? '' : ` ${(find(reference).time / time).toFixed(2)}x`;
+        return `${(time / 1000).toFixed(2)}${relative}${what === 'encode' ? ` (${ratio.toFixed(3)})` : ''}`;
+      });
+      console.log(`| ${corpus} | ${cells.join(' | ')} |`);
+    }
   }
-}
-console.log('\nbatch from JavaScript, iaa1-fixed, one thread: us a page, and rate relative to C++\n');
-for (const file of files) {
-  const time = batchTime(file);
-  const corpus = file.slice(directory.length + 1);
-  const native = rows.find((row) => row.corpus === corpus && row.name === 'iaa1-fixed')?.time;
-  console.log(`| ${corpus} | ${(time / 1000).toFixed(2)} | ${(native / time).toFixed(2)} |`);
-}
+  console.log('\nbatch from JavaScript, iaa1-fixed, one thread: us a page, and rate relative to C++\n');
+  for (const file of files) {
+    const time = batchTime(file);
+    const corpus = file.slice(directory.length + 1);
+    const native = rows.find((row) => row.corpus === corpus && row.name === 'iaa1-fixed')?.time;
+    console.log(`| ${corpus} | ${(time / 1000).toFixed(2)} | ${(native / time).toFixed(2)} |`);
+  }
 }
