@@ -28,8 +28,8 @@ struct ContentSpec {
   ContentKind kind = ContentKind::kCounter;
   /** Of kRatio: page size over compressed size, kMinRatio to kMaxRatio. */
   double ratio = kMinRatio;
-  /** Of kFile. */
-  std::string path = {};
+  /** Of kFile. The initializer lets a ContentSpec be written without it. */
+  std::string path = {};  // NOLINT(readability-redundant-member-init)
   /** Of kRandom and kRatio. */
   std::uint64_t seed = 0;
 };

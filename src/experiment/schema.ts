@@ -45,32 +45,46 @@ const count = (smallest: number, largest: number) => z.int().min(smallest).max(l
 const cpuList = z.string().regex(/^\d+(-\d+)?(,\d+(-\d+)?)*$/, 'expected a CPU list as 0-3,8');
 const distinct = <T>(values: readonly T[]) => new Set(values).size === values.length;
 
-const usemem = z.strictObject({
+/** Bytes of whole 64-bit words, as many as native/usemem takes. */
+const words = sizeBytes.refine((bytes) => bytes % 8n === 0n && bytes <= 2n ** 56n, {
+  message: 'expected a multiple of 8 bytes, at most 2^56',
+});
+
+/** What --content of native/usemem takes; the original writes counters. */
+const content = z.string().refine(
+  (given) => {
+    const ratio = /^ratio:(\d{1,2}(?:\.\d{1,6})?)$/.exec(given)?.[1];
+    if (ratio !== undefined) return Number(ratio) >= 1 && Number(ratio) <= 16;
+    return /^(counter|random|zero|file:\/.+)$/.test(given);
+  },
+  { message: 'expected counter, random, zero, ratio:R (1 to 16) or file:/PATH' },
+);
+
+const usememFields = z.strictObject({
   /** -n: processes. */
   processes: count(1, 4096).default(1),
   /** -t: threads in each process. */
   threads: count(1, 4096).optional(),
   /** Bytes each process writes. */
-  size: sizeBytes,
+  size: words,
   /** -b: process i runs on CPU (i x bind) modulo the online CPUs. */
   bind: count(1, 8192).optional(),
   /** -u: bytes of one mapping. */
-  unit: sizeBytes.optional(),
+  unit: words.optional(),
   /** -j: bytes from one written word to the next. */
-  step: sizeBytes.optional(),
+  step: words.optional(),
   /** -s: seconds between the work and the end. */
   sleep_s: count(0, 86_400).default(0),
   /** What is written: counter (as the original), random, zero, ratio:R, file:PATH. */
-  content: z
-    .string()
-    .regex(
-      /^(counter|random|zero|ratio:\d+(\.\d+)?|file:\/.+)$/,
-      'expected counter, random, zero, ratio:R or file:/PATH',
-    )
-    .optional(),
+  content: content.optional(),
   /** Seed of random and ratio contents. */
   seed: count(0, 2 ** 31 - 1).optional(),
 });
+
+const usemem = usememFields.refine(
+  ({ seed, content: kind }) => seed === undefined || kind === 'random' || kind?.startsWith('ratio:') === true,
+  { path: ['seed'], message: 'only random and ratio contents have a seed' },
+);
 
 /** An experiment as its file says it, checked and with sizes in bytes. Field names are the kernel's own. */
 export const experimentSchema = z.strictObject({

@@ -12,6 +12,16 @@ export function checkCpus(
   experiment: Experiment,
   workload: UsememTask,
 ): void {
+  const { bind } = experiment.workload.usemem;
+  const online = inventory.cpu.online.length;
+  // As the original: an interval that comes back to the same CPU at once binds everything to it.
+  if (bind !== undefined && online > 1 && bind >= online) {
+    planner.issue(
+      'workload.usemem.bind',
+      `binds to every CPU that is a multiple of ${bind}, and ${online} are online`,
+      `a bind below ${online}`,
+    );
+  }
   const allowed = experiment.cgroup['cpuset.cpus'];
   if (allowed === undefined) return;
   const inside = new Set(parseCpuList(allowed, 'cpuset.cpus'));

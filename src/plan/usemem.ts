@@ -5,10 +5,9 @@ import { formatSize } from '../experiment/size.js';
 /** usemem as a plan holds it: its arguments without the program, and what they amount to. */
 export interface UsememTask {
   readonly arguments: readonly string[];
-  readonly processes: number;
-  /** Bytes that all processes write together. */
+  /** Bytes that all tasks write together. */
   readonly totalBytes: bigint;
-  /** CPUs the processes are bound to; empty without -b. */
+  /** CPUs the tasks are bound to; empty without -b. */
   readonly cpus: readonly number[];
   /** Seconds it sleeps after its work (-s). */
   readonly sleepSeconds: number;
@@ -28,13 +27,14 @@ export function usememTask(parameters: UsememParameters, cpu: CpuTopology): Usem
     ['--seed', parameters.seed],
   ];
   const given = options.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)]));
+  // Each thread is a task of its own and writes `size`.
+  const tasks = processes * (parameters.threads ?? 1);
   const onlineCount = Math.max(cpu.online.length, 1);
   const cpus =
-    bind === undefined ? [] : Array.from({ length: processes }, (_, index) => (index * bind) % onlineCount);
+    bind === undefined ? [] : Array.from({ length: tasks }, (_, index) => (index * bind) % onlineCount);
   return {
     arguments: ['--init-time', '-w', '-O', ...given, formatSize(size)],
-    processes,
-    totalBytes: BigInt(processes) * size,
+    totalBytes: BigInt(tasks) * size,
     cpus: [...new Set(cpus)].sort((a, b) => a - b),
     sleepSeconds: parameters.sleep_s,
   };

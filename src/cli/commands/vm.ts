@@ -196,8 +196,9 @@ class Control {
     return this.#abort.signal;
   }
 
-  /** From here on, signals are for what runs on the channel. */
+  /** From here on, signals are for what runs on the channel; throws when one came before. */
   attach(channel: Channel): void {
+    this.#abort.signal.throwIfAborted();
     this.#channel = channel;
   }
 

@@ -42,6 +42,21 @@ describe('parseExperiment', () => {
 
   const wrong: [string, string, RegExp][] = [
     [
+      'a step of half a word',
+      good.replace('bind: 1', 'step: 12'),
+      /^x\.yaml:9: workload\.usemem\.step: expected a multiple of 8 bytes/,
+    ],
+    [
+      'a ratio that cannot be',
+      good.replace('bind: 1', 'content: ratio:17'),
+      /^x\.yaml:9: workload\.usemem\.content: expected counter, random/,
+    ],
+    [
+      'a seed of what has none',
+      good.replace('bind: 1', 'seed: 1'),
+      /^x\.yaml:9: workload\.usemem\.seed: only random and ratio/,
+    ],
+    [
       'an unknown key',
       good.replace('memory.high', 'memory.hihg'),
       /^x\.yaml:7: cgroup\."memory\.hihg": unknown key; known here: memory\.high, /,

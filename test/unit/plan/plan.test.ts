@@ -135,6 +135,12 @@ describe('plan', () => {
     assert.match((await issuesOn(smallMachine(), experiment)).join(), /CPU 2, 3, 4, 5, 6, 7 is not online/);
   });
 
+  it('refuses a bind that usemem refuses', async () => {
+    const experiment = smallExperiment();
+    experiment.workload.usemem.bind = 2;
+    assert.match((await issuesOn(smallMachine(), experiment)).join(), /a multiple of 2, and 2 are online/);
+  });
+
   it('takes zpool zsmalloc for granted where the parameter is gone, and no other', async () => {
     const experiment = smallExperiment();
     experiment.zswap.zpool = 'zsmalloc';
@@ -154,5 +160,9 @@ describe('plan', () => {
     assert.equal(`usemem ${task.arguments.join(' ')}`, 'usemem --init-time -w -O -b 1 -s 10 -n 30 10g');
     assert.equal(task.totalBytes, 300n * 1024n ** 3n);
     assert.equal(task.cpus.length, 30);
+    // Each thread is a task that writes the whole size.
+    const threads = usememTask({ processes: 2, threads: 3, size: 1024n, bind: 1, sleep_s: 0 }, cpu);
+    assert.equal(threads.totalBytes, 6n * 1024n);
+    assert.deepEqual(threads.cpus, [0, 1, 2, 3, 4, 5]);
   });
 });
