@@ -14,6 +14,15 @@
       'target_name': 'core',
       'type': 'static_library',
       'sources': [
+        'native/codec/batch.cc',
+        'native/codec/block_avx2.cc',
+        'native/codec/block_portable.cc',
+        'native/codec/completion.cc',
+        'native/codec/compressor.cc',
+        'native/codec/crc.cc',
+        'native/codec/decoder.cc',
+        'native/codec/dynamic_header.cc',
+        'native/codec/encoder.cc',
         'native/hostfs/host_root.cc',
         'native/hostfs/file_lock.cc',
       ],
@@ -21,7 +30,8 @@
     {
       'target_name': 'iaa_zswap',
       'dependencies': ['core'],
-      'sources': ['native/addon.cc', 'native/napi/host_root_object.cc', 'native/napi/lock_object.cc'],
+      'sources': ['native/addon.cc', 'native/napi/compressor_object.cc',
+                  'native/napi/host_root_object.cc', 'native/napi/lock_object.cc'],
       # As a system header: our own warnings are not meant for it.
       'cflags_cc': ['-isystem', "<!(node -p \"require('path').dirname(require.resolve('node-addon-api'))\")"],
       'defines': [

@@ -4,11 +4,14 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 
+#include "codec/compressor.h"
 #include "common/result.h"
 #include "hostfs/file_lock.h"
 #include "hostfs/host_root.h"
 #include "napi/arguments.h"
+#include "napi/compressor_object.h"
 #include "napi/convert.h"
 #include "napi/host_root_object.h"
 #include "napi/lock_object.h"
@@ -21,12 +24,16 @@ class Addon final : public Napi::Addon<Addon> {
  public:
   Addon(Napi::Env env, Napi::Object exports)
       : host_root_class_(Napi::Persistent(napi::HostRootObject::define(env))),
-        lock_class_(Napi::Persistent(napi::LockObject::define(env))) {
-    DefineAddon(exports,
-                {
-                    InstanceMethod<&Addon::open_host_root>("openHostRoot", napi_default_jsproperty),
-                    InstanceMethod<&Addon::try_lock>("tryLock", napi_default_jsproperty),
-                });
+        lock_class_(Napi::Persistent(napi::LockObject::define(env))),
+        compressor_class_(Napi::Persistent(napi::CompressorObject::define(env))) {
+    DefineAddon(
+        exports,
+        {
+            InstanceMethod<&Addon::open_host_root>("openHostRoot", napi_default_jsproperty),
+            InstanceMethod<&Addon::try_lock>("tryLock", napi_default_jsproperty),
+            InstanceMethod<&Addon::compressors>("compressors", napi_default_jsproperty),
+            InstanceMethod<&Addon::open_compressor>("openCompressor", napi_default_jsproperty),
+        });
   }
 
  private:
@@ -60,8 +67,26 @@ class Addon final : public Napi::Addon<Addon> {
     return object;
   }
 
+  Napi::Value compressors(const Napi::CallbackInfo& info) {
+    if (!napi::take_arguments<>(info, "compressors()")) return {};
+    return napi::compressor_names(info.Env());
+  }
+
+  Napi::Value open_compressor(const Napi::CallbackInfo& info) {
+    const auto arguments = napi::take_arguments<napi::Text>(info, "openCompressor(name)");
+    if (!arguments) return {};
+    const auto& [name] = *arguments;
+    auto opened = codec::open_compressor(name);
+    if (const auto* why = std::get_if<std::string>(&opened)) return napi::to_js(info.Env(), *why);
+    const Napi::Object object = compressor_class_.New({});
+    napi::CompressorObject::Unwrap(object)->attach(
+        name, std::move(std::get<std::unique_ptr<codec::Compressor>>(opened)));
+    return object;
+  }
+
   Napi::FunctionReference host_root_class_;
   Napi::FunctionReference lock_class_;
+  Napi::FunctionReference compressor_class_;
 };
 
 }  // namespace iaa_zswap

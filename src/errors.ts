@@ -283,6 +283,21 @@ export class RecordError extends LabError {
   readonly code = 'ERR_RECORD';
 }
 
+/** Bytes that could not be compressed or decompressed. */
+export class CompressionError extends LabError {
+  readonly code = 'ERR_COMPRESSION';
+  /** As in /proc/crypto. */
+  readonly compressor: string;
+  /** errno of the kernel's compressors, positive: E2BIG, ENOSPC, EOVERFLOW, EINVAL. */
+  readonly errno: number;
+
+  constructor(compressor: string, errno: number, message: string) {
+    super(`${compressor}: ${message}`);
+    this.compressor = compressor;
+    this.errno = errno;
+  }
+}
+
 /** The native addon could not be loaded. */
 export class NativeLoadError extends LabError {
   readonly code = 'ERR_NATIVE_LOAD';

@@ -3,6 +3,14 @@ export type { Receipt } from './apply/apply.js';
 export type { Restored } from './apply/restore.js';
 export { type Mismatch, verify } from './apply/verify.js';
 export {
+  type Compressor,
+  type CompressorInfo,
+  compressors,
+  type Outcomes,
+  openCompressor,
+  type Slot,
+} from './codec/compressor.js';
+export {
   type CellData,
   type CellRecord,
   type Manifest,

@@ -45,6 +45,14 @@ struct AbsolutePaths {
   }
 };
 
+struct Text {
+  static constexpr const char* kExpected = "a string";
+  static std::optional<std::string> take(const Napi::Value& value) {
+    if (!value.IsString()) return std::nullopt;
+    return value.As<Napi::String>().Utf8Value();
+  }
+};
+
 struct Boolean {
   static constexpr const char* kExpected = "a boolean";
   static std::optional<bool> take(const Napi::Value& value) {

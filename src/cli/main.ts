@@ -3,6 +3,7 @@ import { ExitCode, isLabError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { applyCommand } from './commands/apply.js';
 import { doctorCommand } from './commands/doctor.js';
+import { estimateCommand } from './commands/estimate.js';
 import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
 import { restoreCommand } from './commands/restore.js';
@@ -46,6 +47,7 @@ function program(): Command {
     restoreCommand(),
     runCommand(),
     reportCommand(),
+    estimateCommand(),
     vmCommand(),
   ];
   for (const command of commands) adopt(root, command);

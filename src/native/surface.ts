@@ -50,6 +50,25 @@ export interface NativeLock {
   release(): void;
 }
 
+/** A compressor, with the state it works in. Results are bytes, or an errno, negative. */
+export interface NativeCompressor {
+  /** Compresses `from`, 1 byte or more, into `to`. */
+  compress(from: Uint8Array, to: Uint8Array): number;
+  decompress(from: Uint8Array, to: Uint8Array): number;
+  /**
+   * Works on `slots` (four numbers each: offset and length of input, offset and length of output, in bytes of
+   * `memory`) on `threads` threads, this one among them; one number of `outcomes` for each slot. A slot that is
+   * empty, outside the memory or overlaps itself throws before any is worked on.
+   */
+  runBatch(
+    compress: boolean,
+    memory: ArrayBuffer,
+    slots: Uint32Array,
+    outcomes: Int32Array,
+    threads: number,
+  ): void;
+}
+
 /** The export list of native/addon.cc (a test compares the two). */
 export interface NativeAddon {
   /** Opens a root. `writable` false makes every write answer EROFS: a property of the handle. */
@@ -59,4 +78,8 @@ export interface NativeAddon {
    * EWOULDBLOCK when another holds it.
    */
   tryLock(path: string): NativeLock | NativeFailure;
+  /** All compressors that openCompressor knows; `library` is empty for our own code. */
+  compressors(): { readonly name: string; readonly library: string }[];
+  /** A new compressor, or why there is none. */
+  openCompressor(name: string): NativeCompressor | string;
 }

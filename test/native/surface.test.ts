@@ -3,11 +3,21 @@ import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { native } from '../../src/native/load.js';
-import type { NativeAddon, NativeHostRoot, NativeLock } from '../../src/native/surface.js';
+import type { NativeAddon, NativeCompressor, NativeHostRoot, NativeLock } from '../../src/native/surface.js';
 import { tempDirectory } from '../support/temp-directory.js';
 
 // The compiler holds these lists to the interfaces, the tests hold the addon to these lists.
-const exported: Record<keyof NativeAddon, true> = { openHostRoot: true, tryLock: true };
+const exported: Record<keyof NativeAddon, true> = {
+  openHostRoot: true,
+  tryLock: true,
+  compressors: true,
+  openCompressor: true,
+};
+const compressorMethods: Record<keyof NativeCompressor, true> = {
+  compress: true,
+  decompress: true,
+  runBatch: true,
+};
 const rootMethods: Record<keyof NativeHostRoot, true> = {
   readMany: true,
   write: true,
@@ -47,6 +57,9 @@ test('the addon exports what surface.ts declares, and nothing else', (t) => {
   const lock = lockOn(join(tempDirectory(t), 'lock'));
   assert.deepEqual(methodsOf(lock), Object.keys(lockMethods).sort());
   lock.release();
+  const compressor = native().openCompressor('deflate-iaa');
+  assert.ok(typeof compressor === 'object');
+  assert.deepEqual(methodsOf(compressor), Object.keys(compressorMethods).sort());
 });
 
 type Call = (...values: unknown[]) => unknown;

@@ -115,6 +115,8 @@ const mayImport: Readonly<
     ],
   },
   testing: { values: ['errors', 'host'] },
+  codec: { values: ['errors', 'native'] },
+  estimate: { values: ['errors', 'codec'] },
   vm: { values: ['errors', 'native', 'execa'] },
   index: {
     values: [
@@ -128,6 +130,7 @@ const mayImport: Readonly<
       'study',
       'report',
       'experiment',
+      'codec',
     ],
   },
   cli: {
@@ -145,6 +148,7 @@ const mayImport: Readonly<
       'study',
       'report',
       'experiment',
+      'estimate',
       'vm',
       'commander',
     ],
@@ -251,15 +255,16 @@ test('no import cycles, of types neither', () => {
 });
 
 describe('C++', () => {
-  const core = ['common', 'hostfs', 'usemem', 'launch', 'guest'];
+  const core = ['codec', 'common', 'hostfs', 'usemem', 'launch', 'guest'];
   const mayInclude: Readonly<Record<string, readonly string[]>> = {
     common: ['common'],
     hostfs: ['hostfs', 'common'],
     usemem: ['usemem', 'common'],
     launch: ['launch', 'common'],
     guest: ['guest', 'common'],
-    napi: ['napi', 'hostfs', 'common'],
-    'addon.cc': ['napi', 'hostfs', 'common'],
+    codec: ['codec'],
+    napi: ['napi', 'codec', 'hostfs', 'common'],
+    'addon.cc': ['napi', 'codec', 'hostfs', 'common'],
   };
 
   for (const file of filesBelow('native', /\.(?:cc|h)$/)) {
