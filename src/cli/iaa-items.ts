@@ -1,9 +1,9 @@
 import { mappingOf } from '../discover/iaa-mapping.js';
-import type { IaaState, Inventory } from '../discover/inventory.js';
+import type { CryptoAlgorithm, IaaState, Inventory } from '../discover/inventory.js';
 
 /** What status says of IAA: a label and items for each row. */
 export function iaaItems(inventory: Inventory): readonly (readonly [string, readonly string[]])[] {
-  const { iaa } = inventory;
+  const { iaa, compressors } = inventory;
   if (iaa === undefined) return [['iaa', ['idxd is not loaded']]];
   if (iaa.devices.length === 0) return [['iaa', ['no device']]];
   const enabled = iaa.devices.filter(({ state }) => state === 'enabled').length;
@@ -11,7 +11,7 @@ export function iaaItems(inventory: Inventory): readonly (readonly [string, read
   return [
     ['iaa', [`${names} (${enabled} of ${iaa.devices.length} enabled)`, ...wqItems(iaa)]],
     ['', driverItems(iaa)],
-    ['', algorithmItems(iaa)],
+    ['', algorithmItems(compressors ?? [])],
     ['', statisticsItems(iaa)],
     ['', mappingItems(inventory)],
   ];
@@ -35,8 +35,8 @@ function driverItems(iaa: IaaState): string[] {
   return Object.entries(iaa.driverAttributes).map(([name, value]) => `${name} ${value}`);
 }
 
-function algorithmItems(iaa: IaaState): string[] {
-  return (iaa.algorithms ?? [])
+function algorithmItems(compressors: readonly CryptoAlgorithm[]): string[] {
+  return compressors
     .filter(({ module }) => module === 'iaa_crypto')
     .map(({ driver, refcnt, selftest }) => `${driver} (references ${refcnt}, self-test ${selftest})`);
 }

@@ -53,6 +53,7 @@ export async function discover(host: Host): Promise<Inventory> {
   const cpu = await readTopology(host, findings);
   const memory = await readMemory(host, findings);
   const swap = (await readSwaps(host, findings)) ?? [];
+  const compressors = await readCompressors(host, findings);
   const zswap = await readZswap(host, findings);
   const thp = await readThp(host, findings);
   const cgroup = await readCgroup(host, findings);
@@ -67,6 +68,7 @@ export async function discover(host: Host): Promise<Inventory> {
     cpu,
     memory,
     swap,
+    compressors,
     zswap,
     thp,
     cgroup,
@@ -82,8 +84,7 @@ async function readIaa(host: Host, findings: Finding[], cpu: CpuTopology): Promi
   const driverAttributes = await readIaaAttributes(host, findings);
   const statistics = await readIaaStatistics(host, findings, driverAttributes !== undefined);
   const coresPerPackage = await readCoresPerPackage(host, findings, cpu);
-  const algorithms = await readCompressors(host, findings);
-  return { ...idxd, coresPerPackage, driverAttributes, statistics, algorithms };
+  return { ...idxd, coresPerPackage, driverAttributes, statistics };
 }
 
 /** What may be set of IAA, whether this kernel and device offer it or not. */

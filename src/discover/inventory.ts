@@ -232,8 +232,6 @@ export interface IaaState {
   /** Attributes of the iaa_crypto driver, without newline; undefined when it is not loaded. */
   readonly driverAttributes: Readonly<Record<string, string>> | undefined;
   readonly statistics: IaaStatistics;
-  /** The compressors in /proc/crypto, those of other drivers too; undefined when it cannot be read. */
-  readonly algorithms: readonly CryptoAlgorithm[] | undefined;
   /** Those of perf's event sources that are idxd devices, as `iax1`. */
   readonly perfEventSources: readonly string[];
 }
@@ -247,6 +245,8 @@ export interface Inventory {
   readonly cpu: CpuTopology;
   readonly memory: MemoryInfo | undefined;
   readonly swap: readonly SwapArea[];
+  /** The compressors that are registered (/proc/crypto); undefined when it cannot be read. */
+  readonly compressors: readonly CryptoAlgorithm[] | undefined;
   readonly zswap: ZswapState | undefined;
   readonly thp: ThpState | undefined;
   readonly cgroup: CgroupState;

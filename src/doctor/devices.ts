@@ -276,9 +276,9 @@ function checkOwners(iaa: IaaState): Diagnosis[] {
 }
 
 /** The algorithm that zswap gets: registered when the first WQ is bound, after the kernel's own test. */
-export function checkAlgorithm({ iaa }: Inventory): Diagnosis[] {
-  if (iaa?.algorithms === undefined) return [];
-  const ours = iaa.algorithms.filter(({ module }) => module === 'iaa_crypto');
+export function checkAlgorithm({ iaa, compressors }: Inventory): Diagnosis[] {
+  if (iaa === undefined || compressors === undefined) return [];
+  const ours = compressors.filter(({ module }) => module === 'iaa_crypto');
   const bound = iaa.wqs.some(({ driver }) => driver === iaaDriver);
   if (ours.length === 0) {
     if (!bound) return [];

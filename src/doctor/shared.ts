@@ -46,11 +46,11 @@ export interface SharedUse {
 /** Reads who uses what; only cheap files, so shared memory in swap is in the areas but with no process. */
 export async function readSharedUse(host: Host, inventory: Inventory): Promise<SharedUse> {
   const findings: Finding[] = [];
-  const { zswap, iaa, cgroup } = inventory;
+  const { zswap, iaa, cgroup, compressors = [] } = inventory;
   const processes = await readProcessMemory(host);
   const { meminfo } = await readFiles(host, findings, { meminfo: kernelFile(meminfoPath, parseMeminfo) });
   const anonymous = meminfo?.get('AnonHugePages');
-  const ours = (iaa?.algorithms ?? []).filter(({ module }) => module === 'iaa_crypto');
+  const ours = compressors.filter(({ module }) => module === 'iaa_crypto');
   const names = new Set(ours.map(({ driver }) => driver));
   const zram = await readZram(host, findings);
   return {

@@ -25,12 +25,16 @@ export function planZswap(planner: Planner, inventory: Inventory, experiment: Ex
       ? `${inventory.zswap.initialised === undefined ? 'if it was never enabled since boot, ' : ''}zswap stays set up and the kernel no longer swaps in large folios, even after enabled=N`
       : undefined,
   );
+  const { compressors } = inventory;
+  const registered =
+    compressors?.some(({ name, driver }) => [name, driver].includes(cell.compressor)) ?? true;
   planner.set(
     'zswap.compressor',
     zswapParameter('compressor'),
     'text',
     cell.compressor,
     'the compressor under test',
+    registered ? undefined : `the kernel loads the module of ${cell.compressor}, which stays loaded`,
   );
   const { zpool, ...others } = experiment.zswap;
   // Since 6.18 zsmalloc is all there is and the parameter is gone.

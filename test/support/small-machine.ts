@@ -17,6 +17,8 @@ export function smallMachine(): MemoryHost {
     '/proc/meminfo': 'MemTotal:        2048000 kB\nMemAvailable:    1800000 kB\n',
     '/proc/swaps':
       'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/vda                                partition\t4194300\t\t0\t\t-2\n',
+    '/proc/crypto':
+      'name         : lzo\ndriver       : lzo-scomp\nmodule       : kernel\npriority     : 0\nrefcnt       : 1\nselftest     : passed\ninternal     : no\ntype         : scomp\n\n',
     '/proc/vmstat': 'zswpin 0\nzswpout 0\n',
     '/proc/self/mountinfo':
       '24 1 0:22 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n25 1 0:23 / /sys/kernel/debug rw - debugfs debugfs rw\n',

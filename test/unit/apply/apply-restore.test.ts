@@ -59,7 +59,7 @@ describe('apply, verify and restore', () => {
     assert.deepEqual(textsOf(host), before);
     assert.deepEqual(
       restored.oneWay.map((each) => each.path),
-      [`${zswap}/enabled`],
+      [`${zswap}/enabled`, `${zswap}/compressor`],
     );
     assert.match(restored.oneWay[0]?.message ?? '', /no longer swaps in large folios/);
   });

@@ -23,6 +23,7 @@ const bare: Status = {
   cpu: { possible: [], online: [], packageOf: {}, nodeOf: {} },
   memory: undefined,
   swap: [],
+  compressors: undefined,
   zswap: undefined,
   thp: undefined,
   cgroup: { mount: undefined, controllers: [], subtreeControl: [], systemd: false },

@@ -50,7 +50,8 @@ describe('plan', () => {
     cgroup.memory.high  67108864  (/sys/fs/cgroup/iaa-zswap/memory.high)
   workload in /sys/fs/cgroup/iaa-zswap:
     usemem --init-time -w -O -b 1 -s 0 -n 2 64m
-  cannot be undone before the next boot: zswap.enabled: zswap stays set up and the kernel no longer swaps in large folios, even after enabled=N`,
+  cannot be undone before the next boot: zswap.enabled: zswap stays set up and the kernel no longer swaps in large folios, even after enabled=N
+  cannot be undone before the next boot: zswap.compressor: the kernel loads the module of zstd, which stays loaded`,
     );
   });
 
