@@ -65,7 +65,8 @@ struct Threads {
   static std::optional<uint32_t> take(const Napi::Value& value) {
     if (!value.IsNumber()) return std::nullopt;
     const double number = value.As<Napi::Number>().DoubleValue();
-    if (!(number >= 1 && number <= 256) || number != std::floor(number)) return std::nullopt;
+    // NaN is no whole number either: it is not equal to itself.
+    if (number != std::floor(number) || number < 1 || number > 256) return std::nullopt;
     return static_cast<uint32_t>(number);
   }
 };

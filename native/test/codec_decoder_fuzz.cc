@@ -5,6 +5,7 @@
 //
 // Any bytes as a stream: never out of bounds, with and without output, and in agreement with zlib.
 
+#define ZLIB_CONST  // next_in points to const
 #include <zlib.h>
 
 #include <algorithm>
@@ -44,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<uint8_t> theirs(kLimit);
   z_stream stream{};
   inflateInit2(&stream, -15);
-  stream.next_in = const_cast<Bytef*>(data);
+  stream.next_in = data;
   stream.avail_in = static_cast<uInt>(size);
   stream.next_out = theirs.data();
   stream.avail_out = kLimit;

@@ -5,6 +5,7 @@
 //
 // The decoder against streams of other encoders, damaged ones and its list of errors.
 
+#define ZLIB_CONST  // next_in points to const
 #include <zlib.h>
 
 #include <algorithm>
@@ -32,7 +33,7 @@ Bytes zlib_deflate(std::span<const uint8_t> in, int level, int window_bits, int 
   z_stream stream{};
   deflateInit2(&stream, level, Z_DEFLATED, -window_bits, 8, strategy);
   Bytes out(deflateBound(&stream, in.size()) + 64);
-  stream.next_in = const_cast<Bytef*>(in.data());
+  stream.next_in = in.data();
   stream.avail_in = static_cast<uInt>(in.size());
   stream.next_out = out.data();
   stream.avail_out = static_cast<uInt>(out.size());
@@ -46,7 +47,7 @@ Bytes zlib_deflate(std::span<const uint8_t> in, int level, int window_bits, int 
 bool zlib_inflate(std::span<const uint8_t> in, Bytes& out) {
   z_stream stream{};
   inflateInit2(&stream, -15);
-  stream.next_in = const_cast<Bytef*>(in.data());
+  stream.next_in = in.data();
   stream.avail_in = static_cast<uInt>(in.size());
   stream.next_out = out.data();
   stream.avail_out = static_cast<uInt>(out.size());

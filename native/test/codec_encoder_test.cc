@@ -6,6 +6,7 @@
 // The encoder against our decoder and zlib's. The number of generated pages is the first argument
 // (default 100,000); the first seed is the second.
 
+#define ZLIB_CONST  // next_in points to const
 #include <zlib.h>
 
 #include <algorithm>
@@ -45,7 +46,7 @@ class Inflater {
   bool gives(std::span<const uint8_t> in, std::span<const uint8_t> expected) {
     out_.resize(expected.size() + 1);
     inflateReset(&stream_);
-    stream_.next_in = const_cast<Bytef*>(in.data());
+    stream_.next_in = in.data();
     stream_.avail_in = static_cast<uInt>(in.size());
     stream_.next_out = out_.data();
     stream_.avail_out = static_cast<uInt>(out_.size());
