@@ -69,7 +69,7 @@ class Bits {
   }
   /** A Huffman code: its first bit is its highest. */
   Bits& code(uint32_t code, uint32_t count) { return put(codec::reverse_bits(code, count), count); }
-  const Bytes& bytes() const { return bytes_; }
+  [[nodiscard]] const Bytes& bytes() const { return bytes_; }
 
  private:
   Bytes bytes_;
@@ -133,7 +133,8 @@ void test_truncated(codec::Decoder& decoder) {
 /** Damaged streams: never out of bounds, and taken exactly when zlib takes them, with the same
  * bytes. */
 void test_damaged(codec::Decoder& decoder) {
-  std::mt19937_64 random(1);
+  // The same streams at every run.
+  std::mt19937_64 random(1);  // NOLINT(cert-msc32-c,cert-msc51-cpp)
   uint64_t taken = 0;
   for (uint64_t seed = 0; seed < 20'000; ++seed) {
     const Bytes page = generated_page(seed % 512, 600);
@@ -179,16 +180,16 @@ void test_errors(codec::Decoder& decoder) {
   // Distance 4097 (symbol 24, extra 0), whether or not there is that much output.
   test::check(error_of(decoder, fixed().code(0x30, 8).code(1, 7).code(24, 5).put(0, 11)) ==
               ErrorCode::kBadDistance);
-  Bits far = fixed();
-  for (int i = 0; i < 5000; ++i) far.code(0x30, 8);
-  far.code(1, 7).code(24, 5).put(0, 11);
+  Bits beyond = fixed();
+  for (int i = 0; i < 5000; ++i) beyond.code(0x30, 8);
+  beyond.code(1, 7).code(24, 5).put(0, 11);
   Bytes out(8192);
-  test::check(decoder.decompress(far.bytes(), out).error == ErrorCode::kBadDistance);
+  test::check(decoder.decompress(beyond.bytes(), out).error == ErrorCode::kBadDistance);
   // 4096 is the last that is allowed.
-  Bits near = fixed();
-  for (int i = 0; i < 5000; ++i) near.code(0x30, 8);
-  near.code(1, 7).code(23, 5).put(1023, 10).code(0, 7);
-  test::check_equal(decoder.decompress(near.bytes(), out).output_size, 5003U);
+  Bits within = fixed();
+  for (int i = 0; i < 5000; ++i) within.code(0x30, 8);
+  within.code(1, 7).code(23, 5).put(1023, 10).code(0, 7);
+  test::check_equal(decoder.decompress(within.bytes(), out).output_size, 5003U);
 
   const auto dynamic = [](uint32_t literals, uint32_t distances) {
     return Bits().put(0b101, 3).put(literals - 257, 5).put(distances - 1, 5);

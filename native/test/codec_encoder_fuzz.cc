@@ -34,10 +34,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (int copies = 1 << (options & 7); copies > 0 && in.size() < 20'000; --copies) {
     in.insert(in.end(), once.begin(), once.end());
   }
-  const MatchPolicy match = {(options & 8) != 0 ? 258U : 32U, (options & 16) != 0 ? 1U : 2U,
-                             1U + (options >> 5) % 3};
+  const MatchPolicy match = {.max_match = (options & 8) != 0 ? 258U : 32U,
+                             .min_distance = (options & 16) != 0 ? 1U : 2U,
+                             .depth = 1U + (options >> 5) % 3};
   for (const Mode mode : {Mode::kFixed, Mode::kDynamic}) {
-    const Preset preset = {"fuzz", mode, match};
+    const Preset preset = {.name = "fuzz", .mode = mode, .match = match};
     std::vector<uint8_t> stream(2 * in.size() + 512);
     const Completion completion = best.compress(preset, in, stream);
     require(completion.status == Status::kSuccess);

@@ -30,8 +30,12 @@ using codec::Status;
 using test::generated_page;
 using Bytes = std::vector<uint8_t>;
 
-constexpr codec::Preset kLifted = {"lifted", codec::Mode::kFixed, {258, 1, 3}};
-constexpr codec::Preset kShallow = {"shallow", codec::Mode::kFixed, {32, 1, 1}};
+constexpr codec::Preset kLifted = {.name = "lifted",
+                                   .mode = codec::Mode::kFixed,
+                                   .match = {.max_match = 258, .min_distance = 1, .depth = 3}};
+constexpr codec::Preset kShallow = {.name = "shallow",
+                                    .mode = codec::Mode::kFixed,
+                                    .match = {.max_match = 32, .min_distance = 1, .depth = 1}};
 constexpr std::array<const codec::Preset*, 4> kPresets = {&codec::kIaa1Fixed, &codec::kIaa2Dynamic,
                                                           &kLifted, &kShallow};
 
@@ -158,7 +162,7 @@ void test_aecs(Coders& coders) {
   // Words of the kernel's table for the fixed mode (iaa_crypto_comp_fixed.c): literals 0 and 144,
   // the end of a block, and the last of each alphabet.
   const auto word = [&](size_t at) {
-    uint32_t value;
+    uint32_t value = 0;
     std::memcpy(&value, &fixed.at(at), sizeof value);
     return value;
   };
@@ -183,7 +187,7 @@ void test_aecs(Coders& coders) {
 
   // A literal without a code, and more first bits than there is room for.
   auto broken = fixed;
-  std::fill_n(broken.begin() + 288 + 4 * 'x', 4, uint8_t{0});
+  std::fill_n(broken.begin() + 288 + ptrdiff_t{4} * 'x', 4, uint8_t{0});
   Bytes out(64);
   const Bytes with{'a', 'x'};
   test::check(coders.best.compress(broken, codec::kIaa1Fixed.match, with, out).error ==

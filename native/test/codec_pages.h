@@ -8,6 +8,7 @@
 namespace iaa_zswap::test {
 
 /** Bytes of one of several kinds, from noise to runs; what a seed gives is always the same. */
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one case for each kind
 inline std::vector<uint8_t> generated_page(uint64_t seed, size_t size = 4096) {
   std::mt19937_64 random(seed);
   const auto below = [&](uint64_t limit) { return random() % limit; };
