@@ -54,6 +54,10 @@ std::string text_of(int fd) {
 Outcome outcome(const Options& options, const std::function<void()>& before = [] {}) {
   const int out = memfd_create("out", 0);
   const int err = memfd_create("err", 0);
+  // A memfd's position is not locked as that of a file that was opened (mm/shmem.c makes it without
+  // FMODE_ATOMIC_POS): without O_APPEND processes that write at once overwrite each other.
+  fcntl(out, F_SETFL, O_APPEND);
+  fcntl(err, F_SETFL, O_APPEND);
   const pid_t pid = fork();
   if (pid == 0) {
     dup2(out, STDOUT_FILENO);

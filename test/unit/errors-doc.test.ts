@@ -44,6 +44,7 @@ const examples: errors.LabError[] = [
   new errors.WorkloadError(''),
   new errors.CommandError([], ''),
   new errors.RecordError(''),
+  new errors.CompressionError('zstd', 22, ''),
   new errors.NativeLoadError(''),
   new errors.TrustError(''),
   new errors.VmError(''),
