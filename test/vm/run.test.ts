@@ -87,7 +87,7 @@ guestTest(
 );
 
 guestTest('after SIGKILL at changes all along a run, restore puts every attribute back', async (guest) => {
-  const lines = (await output(guest, process.execPath, join(programs, 'torture.js'), tiny, '--every', '13'))
+  const lines = (await output(guest, process.execPath, join(programs, 'torture.js'), tiny, '--every', '7'))
     .trim()
     .split('\n');
   const counts = JSON.parse(lines.pop() ?? '');
