@@ -4,7 +4,19 @@ import { ExitCode } from '../../src/errors.js';
 import { packageVersion } from '../../src/native/load.js';
 import { iaaZswap } from '../support/program.js';
 
-const commands = ['status', 'plan', 'apply', 'verify', 'restore', 'run', 'report', 'vm'];
+const commands = [
+  'topology',
+  'doctor',
+  'status',
+  'plan',
+  'apply',
+  'verify',
+  'restore',
+  'run',
+  'report',
+  'estimate',
+  'vm',
+];
 const vmCommands = ['start', 'exec', 'run', 'status', 'stop', 'fetch'];
 
 describe('help', () => {
