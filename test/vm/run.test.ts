@@ -86,6 +86,29 @@ guestTest(
   },
 );
 
+guestTest("a record made by 'vm exec' holds the exact packages of the guest's kernel", async (guest) => {
+  const argv = [
+    'vm',
+    'exec',
+    '--dir',
+    guest.folder,
+    '--',
+    program,
+    'run',
+    '--yes',
+    '--state',
+    '/run/packages',
+    tiny,
+  ];
+  execFileSync(program, argv, { stdio: 'pipe' });
+  const { environment } = JSON.parse(
+    await output(guest, 'sh', '-c', 'cat /run/packages/runs/*/manifest.json'),
+  );
+  const packages = guest.state.kernel.packages.map(({ name, version }) => [name, version]);
+  assert.deepEqual(environment, Object.fromEntries(packages));
+  assert.ok(packages.length > 0);
+});
+
 guestTest('after SIGKILL at changes all along a run, restore puts every attribute back', async (guest) => {
   const lines = (await output(guest, process.execPath, join(programs, 'torture.js'), tiny, '--every', '7'))
     .trim()

@@ -265,7 +265,7 @@ async function execute(guest: Guest, argv: readonly string[], control: Control):
   // The failed write itself tells; unhandled, the event would end us before the guest is stopped.
   const ignore = (): void => undefined;
   for (const stream of [process.stdout, process.stderr]) stream.on('error', ignore);
-  const request = { argv, cwd: process.cwd(), env: invokingUser(), onOutput };
+  const request = { argv, cwd: process.cwd(), env: { ...invokingUser(), ...versionsOf(guest) }, onOutput };
   try {
     return shellExitCode(await guest.exec(request, (channel) => control.attach(channel)));
   } catch (error) {
@@ -274,6 +274,12 @@ async function execute(guest: Guest, argv: readonly string[], control: Control):
     // Our reader has gone (`| head`); the program has been hung up on. A shell would show SIGPIPE.
     return 128 + 13;
   }
+}
+
+/** What `run` puts into its records, where it runs in a guest: the exact packages of its kernel. */
+function versionsOf({ state }: Guest): Record<string, string> {
+  const versions = state.kernel.packages.map(({ name, version }) => [name, version]);
+  return { IAA_ZSWAP_ENVIRONMENT: JSON.stringify(Object.fromEntries(versions)) };
 }
 
 function outputError(stream: string, cause: NodeJS.ErrnoException): VmError {
