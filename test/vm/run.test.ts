@@ -109,6 +109,32 @@ guestTest("a record made by 'vm exec' holds the exact packages of the guest's ke
   assert.ok(packages.length > 0);
 });
 
+guestTest(
+  'apply leaves the machine so until restore, which leaves alone what somebody else changed',
+  async (guest) => {
+    const pageCluster = '/proc/sys/vm/page-cluster';
+    const call = async (...args: readonly string[]) => {
+      const { exitCode, stdout, stderr } = await guest.run([program, ...args, '--state', '/run/applied']);
+      return { exitCode, said: `${stdout}${stderr}` };
+    };
+    const before = await attributes(guest);
+    assert.equal((await call('verify', tiny, '--cell', '2')).exitCode, 6);
+    assert.equal((await call('apply', '--yes', tiny, '--cell', '2')).exitCode, 0);
+    assert.equal((await call('verify', tiny, '--cell', '2')).exitCode, 0);
+    const refused = await call('run', '--yes', tiny);
+    assert.equal(refused.exitCode, 1);
+    assert.match(refused.said, /an earlier run has not put the machine back/);
+    await output(guest, 'sh', '-c', `echo 7 >${pageCluster}`);
+    const partly = await call('restore');
+    assert.equal(partly.exitCode, 5);
+    assert.match(partly.said, /page-cluster: somebody else set it to '7' since; left alone/);
+    assert.equal((await output(guest, 'cat', pageCluster)).trim(), '7');
+    assert.equal((await call('restore', '--overwrite')).exitCode, 0);
+    assert.equal(await attributes(guest), before);
+    assert.match((await call('restore')).said, /nothing to restore/);
+  },
+);
+
 guestTest('after SIGKILL at changes all along a run, restore puts every attribute back', async (guest) => {
   const lines = (await output(guest, process.execPath, join(programs, 'torture.js'), tiny, '--every', '7'))
     .trim()
