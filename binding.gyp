@@ -8,6 +8,11 @@
     'include_dirs': ['native'],
     'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-fno-rtti'],
     'cflags_cc': ['-std=c++20', '<@(strict_cflags)'],
+    'target_conditions': [
+      # Debian's own node-gyp links everything with libnode. Our programs are none of Node's: it would only make their
+      # start slow, and the static one cannot have it.
+      ['_type == "executable"', {'libraries!': ['-lnode']}],
+    ],
   },
   'targets': [
     {
