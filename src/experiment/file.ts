@@ -174,12 +174,18 @@ function renderPath(path: Path): string {
 /** The keys that the schema accepts in the object at `path`. */
 function knownKeys(path: Path): string[] {
   let schema: z.ZodType = experimentSchema;
-  for (const key of path) schema = (unwrap(schema) as z.ZodObject).shape[key] as z.ZodType;
+  for (const key of path) {
+    const outer = unwrap(schema);
+    schema = (
+      typeof key === 'number' ? (outer as z.ZodArray).element : (outer as z.ZodObject).shape[key]
+    ) as z.ZodType;
+  }
   return Object.keys((unwrap(schema) as z.ZodObject).shape);
 }
 
 function unwrap(schema: z.ZodType): z.ZodType {
   let inner = schema;
-  while ('unwrap' in inner) inner = (inner as z.ZodOptional<z.ZodType>).unwrap();
+  // An array has unwrap(), too: it gives its element.
+  while ('unwrap' in inner && inner.type !== 'array') inner = (inner as z.ZodOptional<z.ZodType>).unwrap();
   return inner;
 }

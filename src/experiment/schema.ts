@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { iaaSchema } from './iaa-schema.js';
 import { folioName, parseSize } from './size.js';
 
 /** Largest byte count a plan writes: what still fits a signed 64-bit counter. */
@@ -86,8 +87,7 @@ const usemem = usememFields.refine(
   { path: ['seed'], message: 'only random and ratio contents have a seed' },
 );
 
-/** An experiment as its file says it, checked and with sizes in bytes. Field names are the kernel's own. */
-export const experimentSchema = z.strictObject({
+const experimentFields = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'expected a short name of a-z, 0-9, . _ -'),
   description: z.string().max(2000).optional(),
   /** One cell for each pair. */
@@ -129,6 +129,22 @@ export const experimentSchema = z.strictObject({
       compaction_proactiveness: count(0, 100).optional(),
     })
     .default({}),
+  /** IAA; only cells whose compressor is one of its algorithms set it up. */
+  iaa: iaaSchema.optional(),
+  /** A swap area of the experiment's own: swapped on with the highest priority, swapped off at the end. */
+  swap: z
+    .strictObject({
+      device: z
+        .string()
+        .regex(/^\/dev\/[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/, 'expected a block device as /dev/nvme1n1'),
+    })
+    .refine(({ device }) => !device.split('/').includes('..'), {
+      path: ['device'],
+      message: 'must not go up',
+    })
+    .optional(),
+  /** Keys that a machine may lack, as iaa.driver.distribute_comps: they are left out there, and the plan says so. */
+  optional: z.array(z.string()).refine(distinct, 'names a key twice').default([]),
   /** The cgroup v2 the workload runs in. */
   cgroup: z
     .strictObject({
@@ -158,6 +174,34 @@ export const experimentSchema = z.strictObject({
     })
     .default({ pool_limit_hit: 0 }),
 });
+
+/** The parts of an experiment whose keys may be optional: those that a kernel may lack. */
+const optionalParts = /^(?:cpu|iaa\.driver|thp|vm|zswap)\./;
+
+/** An experiment as its file says it, checked and with sizes in bytes. Field names are the kernel's own. */
+export const experimentSchema = experimentFields.superRefine((experiment, context) => {
+  for (const [index, path] of experiment.optional.entries()) {
+    if (optionalParts.test(path) && isGiven(experiment, path)) continue;
+    context.addIssue({
+      code: 'custom',
+      path: ['optional', index],
+      message: 'expected a key of this file in cpu, iaa.driver, thp, vm or zswap, as iaa.driver.sync_mode',
+    });
+  }
+});
+
+function isGiven(experiment: object, path: string): boolean {
+  const value = path
+    .split('.')
+    .reduce<unknown>(
+      (at, key) =>
+        at !== null && typeof at === 'object' && Object.hasOwn(at, key)
+          ? (at as Record<string, unknown>)[key]
+          : undefined,
+      experiment,
+    );
+  return value !== undefined;
+}
 
 export type Experiment = z.output<typeof experimentSchema>;
 export type UsememParameters = z.output<typeof usemem>;

@@ -16,7 +16,7 @@ import { planZswap } from './zswap.js';
  * The steps hold only what differs from the machine as the inventory saw it.
  */
 export function plan(inventory: Inventory, experiment: Experiment, cell: Cell): Plan {
-  const planner = new Planner(inventory);
+  const planner = new Planner(inventory, experiment.optional);
   planZswap(planner, inventory, experiment, cell);
   planThp(planner, inventory, experiment, cell);
   planVm(planner, experiment);
@@ -25,7 +25,14 @@ export function plan(inventory: Inventory, experiment: Experiment, cell: Cell): 
   checkCpus(planner, inventory, experiment, workload);
   checkSwap(planner, inventory, experiment, workload);
   if (planner.issues.length > 0) throw new PlanError(planner.issues);
-  return { cell, steps: planner.steps, already: planner.already, cgroup, workload };
+  return {
+    cell,
+    steps: planner.steps,
+    already: planner.already,
+    warnings: planner.warnings,
+    cgroup,
+    workload,
+  };
 }
 
 function planVm(planner: Planner, experiment: Experiment): void {

@@ -12,10 +12,16 @@ export class Planner {
   readonly issues: PlanIssue[] = [];
   readonly steps: Step[] = [];
   readonly already: AttributeStep[] = [];
+  readonly warnings: string[] = [];
   private readonly inventory: Inventory;
+  private readonly optional: readonly string[];
+  /** Texts that the steps so far leave, by path. */
+  private readonly planned = new Map<HostPath, string>();
 
-  constructor(inventory: Inventory) {
+  /** `optional`: ids of attributes that the machine may lack. */
+  constructor(inventory: Inventory, optional: readonly string[] = []) {
     this.inventory = inventory;
+    this.optional = optional;
   }
 
   issue(path: string, message: string, mend: string): void {
@@ -36,10 +42,19 @@ export class Planner {
     this.steps.splice(from, 0, { kind: 'keep', id, path, codec, why, affects: 'machine' });
   }
 
-  /** Sets an attribute of the machine that the inventory knows. */
+  /** An attribute's text after the steps so far; undefined where the machine does not offer it. */
+  textOf(path: HostPath): string | undefined {
+    return this.planned.get(path) ?? this.inventory.attributes[path];
+  }
+
+  /** Sets an attribute of the machine that the inventory knows. What follows `:` in an id tells several of one key apart. */
   set(id: string, path: HostPath, codec: CodecName, value: string, why: string, oneWay?: string): void {
-    const was = this.inventory.attributes[path];
+    const was = this.textOf(path);
     if (was === undefined) {
+      if (this.optional.includes(id.replace(/:.*/, '')) && !this.offers(path)) {
+        this.warnings.push(`${id} is left out: this machine has no ${path}`);
+        return;
+      }
       const found = this.inventory.findings.find((finding) => finding.path === path);
       this.issue(
         path,
@@ -61,7 +76,9 @@ export class Planner {
     };
     try {
       const { parse } = codecs[codec];
-      (parse(was) === parse(shownAfter(codec, value)) ? this.already : this.steps).push(step);
+      const same = parse(was) === parse(shownAfter(codec, value));
+      (same ? this.already : this.steps).push(step);
+      if (!same) this.planned.set(path, shownAfter(codec, value));
     } catch {
       this.issue(
         path,

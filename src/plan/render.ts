@@ -11,6 +11,7 @@ export function renderPlan(plan: Plan): string {
     ...(plan.already.length === 0 ? [] : [`  already so: ${plan.already.map((step) => step.id).join(', ')}`]),
     `  workload in ${plan.cgroup}:`,
     `    usemem ${plan.workload.arguments.join(' ')}`,
+    ...plan.warnings.map((warning) => `  warning: ${warning}`),
     ...oneWayLines(plan),
   ].join('\n');
 }

@@ -73,4 +73,6 @@ export interface Plan {
   readonly workload: UsememTask;
   /** Attributes that hold their value already, `path value`; they are verified, not written. */
   readonly already: readonly AttributeStep[];
+  /** What a person should know before: what is left out, what the kernel will keep otherwise. */
+  readonly warnings: readonly string[];
 }
