@@ -7,21 +7,29 @@ import {
   StateError,
   VerifyError,
 } from '../errors.js';
-import { chomp, codecs, shownAfter } from '../host/codecs.js';
+import { chomp, codecs } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
 import { helperPath } from '../native/load.js';
-import type {
-  AttributeStep,
-  CgroupStep,
-  CheckStep,
-  ControllerStep,
-  KeepStep,
-  Plan,
-  ScopeStep,
-  Step,
+import {
+  type AttributeStep,
+  type BindStep,
+  type CgroupStep,
+  type CheckStep,
+  type ControllerStep,
+  type DeviceStep,
+  type DrainStep,
+  type KeepStep,
+  type ModuleStep,
+  type Plan,
+  type ScopeStep,
+  type Step,
+  type SwapStep,
+  textAfter,
 } from '../plan/steps.js';
+import { bind, driverOf, readState, reloadModule, unbind } from './dsa-bus.js';
 import type { Journal } from './journal.js';
+import { awaitUnused } from './unused.js';
 
 /** What became of one step. */
 export interface Receipt {
@@ -79,19 +87,29 @@ function applyStep(host: Host, step: Step, journal: Journal): Promise<Receipt> {
       return applyScope(host, step, journal);
     case 'check':
       return applyCheck(host, step);
+    case 'device':
+      return applyDevice(host, step, journal);
+    case 'module':
+      return applyModule(host, step, journal);
+    case 'bind':
+      return applyBind(host, step, journal);
+    case 'drain':
+      return applyDrain(host, step);
+    case 'swap':
+      return applySwap(host, step, journal);
   }
 }
 
 async function applyAttribute(host: Host, step: AttributeStep, journal: Journal): Promise<Receipt> {
   const { path, value } = step;
   const { parse } = codecs[step.codec];
-  const wanted = parse(shownAfter(step.codec, value));
+  const wanted = parse(textAfter(step));
   const [old = ''] = await host.read([path]);
   const receipt = { stepId: step.id, path, from: chomp(old) };
   if (parse(old) === wanted) return { ...receipt, to: chomp(old), changed: false };
   // Inside a cgroup of ours an attribute needs no undo: it goes with the directory.
   const sequence =
-    step.was === undefined
+    step.was === undefined && step.of === undefined
       ? undefined
       : journal.intend(step, {
           kind: 'attribute',
@@ -100,6 +118,7 @@ async function applyAttribute(host: Host, step: AttributeStep, journal: Journal)
           old,
           value,
           oneWay: step.oneWay,
+          of: step.of,
         });
   await host.write(
     path,
@@ -107,7 +126,7 @@ async function applyAttribute(host: Host, step: AttributeStep, journal: Journal)
 `,
   );
   const [now = ''] = await host.read([path]);
-  if (sequence !== undefined) journal.done(sequence, now);
+  if (sequence !== undefined) journal.done(sequence, { readBack: now });
   if (parse(now) !== wanted) throw new VerifyError({ path, expected: value, actual: chomp(now) });
   return { ...receipt, to: chomp(now), changed: true };
 }
@@ -203,4 +222,80 @@ async function applyCheck(host: Host, step: CheckStep): Promise<Receipt> {
   throw new RequirementError(`nothing says that zswap has a pool of ${step.compressor}`, {
     hint: 'mount debugfs on /sys/kernel/debug',
   });
+}
+
+/** Remembers a device, then unbinds what the plan knew to be bound of it; what came since is not ours to unbind. */
+async function applyDevice(host: Host, step: DeviceStep, journal: Journal): Promise<Receipt> {
+  const { path, device } = step;
+  const was = await readState(host, device, step.attributes);
+  const expected = new Map(step.wqs.map(({ name, driver }) => [name, driver]));
+  for (const [name, driver] of Object.entries(was.drivers)) {
+    const leaves = name === device ? step.unbindDevice : expected.has(name);
+    if (!leaves && name !== device && step.unbindDevice) {
+      throw new StateError(`${name} was bound to ${driver} by somebody else since the plan was made`, {
+        hint: 'plan again',
+      });
+    }
+    if (leaves && name !== device && expected.get(name) !== driver) {
+      throw new StateError(`${name} is bound to ${driver}, not to ${expected.get(name)} as planned`, {
+        hint: 'plan again',
+      });
+    }
+  }
+  const sequence = journal.intend(step, { kind: 'device', path, device, was });
+  for (const { name, driver } of step.wqs) {
+    if (was.drivers[name] !== undefined) await unbind(host, name, driver);
+  }
+  const driver = was.drivers[device];
+  if (step.unbindDevice && driver !== undefined) await unbind(host, device, driver);
+  journal.done(sequence, { state: await readState(host, device, step.attributes) });
+  return {
+    stepId: step.id,
+    path,
+    from: undefined,
+    to: undefined,
+    changed: step.wqs.length > 0 || step.unbindDevice,
+  };
+}
+
+async function applyModule(host: Host, step: ModuleStep, journal: Journal): Promise<Receipt> {
+  const { path, module, attributes } = step;
+  const was = await readState(host, undefined, attributes);
+  const sequence = journal.intend(step, { kind: 'module', path, module, was });
+  await reloadModule(host, []);
+  journal.done(sequence, { state: await readState(host, undefined, attributes) });
+  return { stepId: step.id, path, from: undefined, to: undefined, changed: true };
+}
+
+async function applyBind(host: Host, step: BindStep, journal: Journal): Promise<Receipt> {
+  const { path, name, device, driver } = step;
+  const receipt = { stepId: step.id, path, from: undefined, to: driver };
+  if ((await driverOf(host, name)) === driver) return { ...receipt, changed: false };
+  const sequence = journal.intend(step, { kind: 'bind', path, name, device, driver });
+  await bind(host, name, device, driver);
+  const remembered = journal.entries.findLast(
+    ({ change, undone }) => change.kind === 'device' && change.device === device && !undone,
+  );
+  const attributes = remembered?.change.kind === 'device' ? remembered.change.was.attributes : [];
+  journal.done(sequence, { state: await readState(host, device, attributes) });
+  return { ...receipt, changed: true };
+}
+
+async function applyDrain(host: Host, step: DrainStep): Promise<Receipt> {
+  await awaitUnused(host);
+  return { stepId: step.id, path: undefined, from: undefined, to: undefined, changed: false };
+}
+
+async function applySwap(host: Host, step: SwapStep, journal: Journal): Promise<Receipt> {
+  const { path, priority } = step;
+  const sequence = journal.intend(step, { kind: 'swap', path });
+  const argv = ['swapon', '-p', String(priority), path];
+  const { exitCode, stderr } = await host.exec(argv);
+  if (exitCode !== 0) {
+    throw new CommandError(argv, `exit code ${exitCode}: ${stderr.trim()}`, {
+      hint: `'mkswap ${path}' makes an area of it, and destroys what is on it`,
+    });
+  }
+  journal.done(sequence);
+  return { stepId: step.id, path, from: undefined, to: `priority ${priority}`, changed: true };
 }

@@ -12,6 +12,7 @@ import { dirname, join } from 'node:path';
 import { StateError } from '../errors.js';
 import type { CodecName } from '../host/codecs.js';
 import type { HostPath } from '../host/path.js';
+import type { RememberedState } from './dsa-bus.js';
 
 /** What one step is about to change, written and synced before it does. */
 export type Change =
@@ -24,12 +25,35 @@ export type Change =
       /** Text written. */
       readonly value: string;
       readonly oneWay?: string | undefined;
+      /** The device or module that puts it back with itself. */
+      readonly of?: string | undefined;
     }
   /** Nothing was written, but the kernel changes it with what is: always put back. */
   | { readonly kind: 'keep'; readonly path: HostPath; readonly codec: CodecName; readonly old: string }
   | { readonly kind: 'controller'; readonly path: HostPath; readonly controller: string }
   | { readonly kind: 'cgroup'; readonly path: HostPath }
-  | { readonly kind: 'scope'; readonly path: HostPath; readonly unit: string };
+  | { readonly kind: 'scope'; readonly path: HostPath; readonly unit: string }
+  /** An IAA device and all in it, before anything of it is unbound. */
+  | {
+      readonly kind: 'device';
+      readonly path: HostPath;
+      readonly device: string;
+      readonly was: RememberedState;
+    }
+  | {
+      readonly kind: 'module';
+      readonly path: HostPath;
+      readonly module: string;
+      readonly was: RememberedState;
+    }
+  | {
+      readonly kind: 'bind';
+      readonly path: HostPath;
+      readonly name: string;
+      readonly device: string;
+      readonly driver: string;
+    }
+  | { readonly kind: 'swap'; readonly path: HostPath };
 
 /** One change of the journal with what became of it. */
 export interface Entry {
@@ -42,6 +66,10 @@ export interface Entry {
   readonly done: boolean;
   /** The text read back after the write of an attribute. */
   readonly readBack?: string;
+  /** How a device or module was once its change (or the bind of a part of it) was done. */
+  readonly state?: RememberedState;
+  /** Restore has begun with it: how it is now is our own doing. */
+  readonly undoing?: boolean;
   readonly undone: boolean;
 }
 
@@ -65,7 +93,13 @@ type Line =
       readonly affects: 'machine' | 'run';
       readonly change: Change;
     }
-  | { readonly type: 'done'; readonly sequence: number; readonly readBack?: string }
+  | {
+      readonly type: 'done';
+      readonly sequence: number;
+      readonly readBack?: string;
+      readonly state?: RememberedState;
+    }
+  | { readonly type: 'undoing'; readonly sequence: number }
   | { readonly type: 'undone'; readonly sequence: number };
 
 const fileName = 'journal.ndjson';
@@ -154,10 +188,16 @@ export class Journal {
     return sequence;
   }
 
-  /** Notes that a change was made, and how the attribute reads since. */
-  done(sequence: number, readBack?: string): void {
-    this.#append({ type: 'done', sequence, ...(readBack === undefined ? {} : { readBack }) });
-    this.#replace(sequence, { done: true, ...(readBack === undefined ? {} : { readBack }) });
+  /** Notes that a change was made, and how the attribute reads, or the device or module is, since. */
+  done(sequence: number, after: Pick<Entry, 'readBack' | 'state'> = {}): void {
+    this.#append({ type: 'done', sequence, ...after });
+    this.#replace(sequence, { done: true, ...after });
+  }
+
+  /** Notes that the undoing of a device or module begins. */
+  undoing(sequence: number): void {
+    this.#append({ type: 'undoing', sequence });
+    this.#replace(sequence, { undoing: true });
   }
 
   /** Notes that a change is undone (or was never made). */
@@ -232,7 +272,14 @@ export function parseJournal(
       entries[line.sequence] =
         line.type === 'undone'
           ? { ...entry, undone: true }
-          : { ...entry, done: true, ...(line.readBack === undefined ? {} : { readBack: line.readBack }) };
+          : line.type === 'undoing'
+            ? { ...entry, undoing: true }
+            : {
+                ...entry,
+                done: true,
+                ...(line.readBack === undefined ? {} : { readBack: line.readBack }),
+                ...(line.state === undefined ? {} : { state: line.state }),
+              };
     }
   }
   // The header is synced before the first intent: without it nothing was done.

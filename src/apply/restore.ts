@@ -1,9 +1,20 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { isLabError, type RestoreProblem } from '../errors.js';
 import { chomp, codecs, shownAfter } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
+import {
+  differences,
+  driverOf,
+  isRegistered,
+  readState,
+  reinstate,
+  reloadModule,
+  unbind,
+} from './dsa-bus.js';
+import { changedByOthers, ownerOf } from './foreign.js';
 import type { Change, Entry, Journal } from './journal.js';
+import { swapOff } from './swap.js';
+import { InUseError } from './unused.js';
 
 /** What restore did. */
 export interface Restored {
@@ -37,16 +48,35 @@ export async function restore(host: Host, journal: Journal, options: RestoreOpti
   const entries = journal.entries.filter(
     (entry) => !entry.undone && (options.only === undefined || entry.affects === options.only),
   );
+  const overwrite = options.overwrite ?? false;
+  const others = overwrite ? new Map<string, string>() : await changedByOthers(host, entries);
+  const begin = (owner: string): void => {
+    const remembered = journal.entries.find(
+      ({ change }) => (change.kind === 'device' || change.kind === 'module') && ownerOf(change) === owner,
+    );
+    if (remembered !== undefined && remembered.undoing !== true) journal.undoing(remembered.sequence);
+  };
+  /** Pages live in IAA: all of it stays as it is. */
+  let inUse = false;
   for (const entry of entries.reverse()) {
     const { path } = entry.change;
+    const owner = ownerOf(entry.change);
+    if (owner !== undefined && (inUse || others.has(owner))) {
+      const message = others.get(owner);
+      if (message !== undefined && entry.change.kind !== 'attribute' && entry.change.kind !== 'bind')
+        problems.push({ path, message });
+      continue;
+    }
     try {
-      const outcome = await undo(host, entry, options.overwrite ?? false);
+      if (owner !== undefined) begin(owner);
+      const outcome = await undo(host, entry, overwrite);
       if (typeof outcome === 'object') problems.push({ path, message: outcome.problem });
       else {
         journal.undone(entry.sequence);
         if (outcome !== 'nothing to do') undone.push({ path, to: outcome });
       }
     } catch (error) {
+      if (error instanceof InUseError) inUse = true;
       const hint = isLabError(error) && error.hint !== undefined ? ` (${error.hint})` : '';
       problems.push({ path, message: `${error instanceof Error ? error.message : String(error)}${hint}` });
     }
@@ -69,6 +99,8 @@ function undo(host: Host, entry: Entry, overwrite: boolean): Promise<Undone> {
   const { change } = entry;
   switch (change.kind) {
     case 'attribute':
+      // Put back with its device or module.
+      if (change.of !== undefined) return Promise.resolve('nothing to do');
       return undoAttribute(host, change, entry.readBack, overwrite);
     case 'keep':
       return undoKeep(host, change);
@@ -78,6 +110,14 @@ function undo(host: Host, entry: Entry, overwrite: boolean): Promise<Undone> {
       return undoCgroup(host, change.path);
     case 'scope':
       return undoScope(host, change);
+    case 'bind':
+      return undoBind(host, change);
+    case 'module':
+      return undoModule(host, change);
+    case 'device':
+      return undoDevice(host, change);
+    case 'swap':
+      return swapOff(host, change.path);
   }
 }
 
@@ -152,7 +192,7 @@ export async function emptyCgroup(host: Host, path: HostPath): Promise<void> {
   while (await populated()) {
     if (host.now() > deadline)
       throw new Error(`${path} still has processes ${emptyTimeLimitMs / 1000} s after they were killed`);
-    await delay(20);
+    await host.delay(20);
   }
 }
 
@@ -161,4 +201,30 @@ async function undoScope(host: Host, { path, unit }: Change & { kind: 'scope' })
   const { exitCode, stderr } = await host.exec(['systemctl', 'stop', unit]);
   if (exitCode !== 0) return { problem: `systemctl stop ${unit}: exit code ${exitCode}: ${stderr.trim()}` };
   return undefined;
+}
+
+async function undoBind(host: Host, { name, driver }: Change & { kind: 'bind' }): Promise<Undone> {
+  if ((await driverOf(host, name)) !== driver) return 'nothing to do';
+  await unbind(host, name, driver);
+  return 'unbound';
+}
+
+/** As in apply, what is registered only goes with the module; without that, no WQ could be bound again. */
+async function undoModule(host: Host, { was }: Change & { kind: 'module' }): Promise<Undone> {
+  const paths = was.attributes.map(({ path, codec }) => ({ path, codec }));
+  const isAsWas = async () => differences(was, await readState(host, undefined, paths));
+  if ((await isAsWas()).length === 0 && !(await isRegistered(host))) return 'nothing to do';
+  await reloadModule(host, was.attributes);
+  const left = await isAsWas();
+  return left.length === 0 ? 'loaded anew' : { problem: `${left.join(', ')} after it was loaded anew` };
+}
+
+async function undoDevice(host: Host, { device, was }: Change & { kind: 'device' }): Promise<Undone> {
+  const paths = was.attributes.map(({ path, codec }) => ({ path, codec }));
+  if (differences(was, await readState(host, device, paths)).length === 0) return 'nothing to do';
+  await reinstate(host, device, was);
+  const left = differences(was, await readState(host, device, paths));
+  return left.length === 0
+    ? 'configured as before'
+    : { problem: `${left.join(', ')} after it was configured as before` };
 }

@@ -1,6 +1,9 @@
-import { chomp, codecs, shownAfter } from '../host/codecs.js';
+import { chomp, codecs } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
-import type { Plan } from '../plan/steps.js';
+import { hostPath } from '../host/path.js';
+import { dsaDevices } from '../kernel/idxd-device.js';
+import { type Plan, textAfter } from '../plan/steps.js';
+import { driverOf } from './dsa-bus.js';
 
 /** One attribute that is not as a plan says. */
 export interface Mismatch {
@@ -10,22 +13,33 @@ export interface Mismatch {
   readonly actual: string | undefined;
 }
 
-/** Which of a plan's machine-wide attributes do not hold their values now; changes nothing. */
+/**
+ * Which of a plan's machine-wide attributes do not hold their values now, and what is not bound as it says; changes
+ * nothing.
+ */
 export async function verify(host: Host, plan: Plan): Promise<Mismatch[]> {
-  const steps = [...plan.steps, ...plan.already].filter(
-    (step) => step.kind === 'attribute' && step.affects === 'machine',
+  const steps = [...plan.already, ...plan.steps];
+  const attributes = new Map(
+    steps.flatMap((step) =>
+      step.kind === 'attribute' && step.affects === 'machine' ? [[step.path, step] as const] : [],
+    ),
   );
-  const attributes = steps.flatMap((step) => (step.kind === 'attribute' ? [step] : []));
-  const texts = await host.tryRead(attributes.map((step) => step.path));
-  return attributes.flatMap((step, index) => {
+  const texts = await host.tryRead([...attributes.keys()]);
+  const mismatches = [...attributes.values()].flatMap((step, index): Mismatch[] => {
     const text = texts[index];
-    const mismatch = {
-      path: step.path,
-      expected: step.value,
-      actual: text === undefined ? undefined : chomp(text),
-    };
-    if (text === undefined) return [mismatch];
     const { parse } = codecs[step.codec];
-    return parse(text) === parse(shownAfter(step.codec, step.value)) ? [] : [mismatch];
+    if (text !== undefined && parse(text) === parse(textAfter(step))) return [];
+    return [{ path: step.path, expected: step.value, actual: text === undefined ? undefined : chomp(text) }];
   });
+  for (const step of steps) {
+    if (step.kind !== 'bind') continue;
+    const actual = await driverOf(host, step.name);
+    if (actual === step.driver) continue;
+    mismatches.push({
+      path: hostPath(dsaDevices, step.name, 'driver'),
+      expected: step.driver,
+      actual,
+    });
+  }
+  return mismatches;
 }

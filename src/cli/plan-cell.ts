@@ -5,7 +5,7 @@ import { type Cell, cellsOf } from '../experiment/cells.js';
 import { readExperiment } from '../experiment/file.js';
 import type { Experiment } from '../experiment/schema.js';
 import type { Host } from '../host/host.js';
-import { plan } from '../plan/plan.js';
+import { type PlanOptions, plan } from '../plan/plan.js';
 import type { Plan } from '../plan/steps.js';
 
 /** One cell of an experiment file. */
@@ -31,7 +31,8 @@ export async function readCell(file: string, number: number): Promise<ChosenCell
 export async function planCell(
   host: Host,
   { experiment, cell }: ChosenCell,
+  options: PlanOptions = {},
 ): Promise<{ inventory: Inventory; plan: Plan }> {
   const inventory = await discover(host);
-  return { inventory, plan: plan(inventory, experiment, cell) };
+  return { inventory, plan: plan(inventory, experiment, cell, options) };
 }

@@ -10,14 +10,7 @@ import {
   readIaaStatistics,
 } from '../kernel/iaa-crypto.js';
 import { readIdentity } from '../kernel/identity.js';
-import { readIdxd } from '../kernel/idxd.js';
-import { idxdDeviceAttribute, idxdDeviceSettings } from '../kernel/idxd-device.js';
-import {
-  idxdChildAttribute,
-  idxdEngineSettings,
-  idxdGroupSettings,
-  idxdWqSettings,
-} from '../kernel/idxd-wq.js';
+import { deviceSettings, readIdxd } from '../kernel/idxd.js';
 import { cgroupFile, parseControllers, readCgroup } from '../kernel/memcg.js';
 import { readMemory } from '../kernel/meminfo.js';
 import { readCompressors } from '../kernel/proc-crypto.js';
@@ -89,23 +82,9 @@ async function readIaa(host: Host, findings: Finding[], cpu: CpuTopology): Promi
 
 /** What may be set of IAA, whether this kernel and device offer it or not. */
 function iaaSettings(iaa: IaaState): [HostPath, CodecName][] {
-  const children = [
-    ...iaa.wqs.map((wq) => ({ ...wq, settings: idxdWqSettings })),
-    ...iaa.engines.map((engine) => ({ ...engine, settings: idxdEngineSettings })),
-    ...iaa.groups.map((group) => ({ ...group, settings: idxdGroupSettings })),
-  ];
   return [
-    ...iaa.devices.flatMap((device) =>
-      Object.entries(idxdDeviceSettings).map(([name, codec]): [HostPath, CodecName] => [
-        idxdDeviceAttribute(device.name, name),
-        codec,
-      ]),
-    ),
-    ...children.flatMap((child) =>
-      Object.entries(child.settings).map(([name, codec]): [HostPath, CodecName] => [
-        idxdChildAttribute(child.device, child.name, name),
-        codec,
-      ]),
+    ...iaa.devices.flatMap(({ name }) =>
+      deviceSettings(iaa, name).map(({ path, codec }): [HostPath, CodecName] => [path, codec]),
     ),
     ...Object.keys(iaa.driverAttributes ?? {}).map((name): [HostPath, CodecName] => [
       iaaAttribute(name),

@@ -103,7 +103,10 @@ export async function withJournal<T>(
 export function attributesOf(plans: readonly Plan[], inventory: Inventory): Attributes {
   const steps = plans.flatMap((plan) => [...plan.steps, ...plan.already]);
   const paths = new Set(
-    steps.flatMap((step) => ('path' in step && step.affects === 'machine' ? [step.path] : [])),
+    steps.flatMap((step) => {
+      if (step.affects !== 'machine' || !('path' in step)) return [];
+      return 'attributes' in step ? step.attributes.map(({ path }) => path) : [step.path];
+    }),
   );
   return Object.fromEntries(
     [...paths].flatMap((path) => {

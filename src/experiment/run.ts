@@ -18,7 +18,7 @@ import type { Host, WorkloadExit } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
 import { parseFlatKeyed } from '../kernel/flat-keyed.js';
 import { helperPath, packageVersion } from '../native/load.js';
-import { plan } from '../plan/plan.js';
+import { type PlanOptions, plan } from '../plan/plan.js';
 import type { Plan } from '../plan/steps.js';
 import { runWorkload } from '../run/workload.js';
 import { buildCommit } from '../version.js';
@@ -43,6 +43,8 @@ export interface RunOptions {
   readonly experimentFile: string;
   /** Abort with an InterruptedError: the workload is ended and the machine put back. */
   readonly signal?: AbortSignal | undefined;
+  /** Unbind WQs that somebody else uses, on devices that the experiment names. */
+  readonly take?: boolean;
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
   /** Exact versions for the record, as of the guest's packages. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -59,8 +61,8 @@ export interface RunOutcome {
 }
 
 /** Plans every cell of an experiment. Throws PlanError before anything is touched. */
-export function planAll(inventory: Inventory, experiment: Experiment): Plan[] {
-  return cellsOf(experiment).map((cell) => plan(inventory, experiment, cell));
+export function planAll(inventory: Inventory, experiment: Experiment, options: PlanOptions = {}): Plan[] {
+  return cellsOf(experiment).map((cell) => plan(inventory, experiment, cell, options));
 }
 
 /**
@@ -75,7 +77,7 @@ export async function runExperiment(
   if (host.name !== 'live')
     throw new RequirementError(`${host.name} cannot run workloads`, { hint: 'run on --host live' });
   const inventory = await discover(host);
-  const attributes = attributesOf(planAll(inventory, experiment), inventory);
+  const attributes = attributesOf(planAll(inventory, experiment, planOptions(options)), inventory);
   const { result, restored } = await withJournal(
     host,
     options.stateDirectory,
@@ -87,6 +89,10 @@ export async function runExperiment(
     },
   );
   return { ...result, restored, attributes };
+}
+
+function planOptions({ take = false }: RunOptions): PlanOptions {
+  return { take };
 }
 
 /** One run of an experiment, between its journal's begin and end. */
@@ -164,7 +170,7 @@ class Run {
     const host = this.#host;
     const directory = await this.#writer.cellDirectory(cell);
     const logBegin = await lastLogTime(host);
-    const cellPlan = plan(await discover(host), this.#experiment, cell);
+    const cellPlan = plan(await discover(host), this.#experiment, cell, planOptions(this.#options));
     const argv = [helperPath('usemem'), ...cellPlan.workload.arguments];
     const receipts: Receipt[] = [];
     const raw: { before?: Snapshot; after?: Snapshot; fullest?: Snapshot; exit?: WorkloadExit } = {};

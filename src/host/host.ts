@@ -87,5 +87,7 @@ export interface Host {
   launch(workload: WorkloadSpec, cgroup: HostPath): RunningWorkload;
   /** The host's monotonic clock, ns. */
   now(): bigint;
+  /** Lets `ms` pass on that clock; where nothing happens by itself, as on a mock, only the clock moves. */
+  delay(ms: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -119,6 +119,7 @@ class ReactingTree implements Tree {
 /** A machine of files that reacts to changes as the kernel does; no workload can run on it. */
 export class MockHost extends TreeHost {
   readonly #reacting: ReactingTree;
+  #delayedNs = 0n;
 
   /** Closes the tree with itself. */
   constructor(name: string, root: string, tree: WritableTree) {
@@ -133,6 +134,14 @@ export class MockHost extends TreeHost {
     throw new CommandError(argv, `not run: ${this.name} is not a running machine`, {
       hint: 'a mock answers for modprobe and rmmod of iaa_crypto, swapon, swapoff, dmesg and udevadm settle',
     });
+  }
+
+  override now(): bigint {
+    return super.now() + this.#delayedNs;
+  }
+
+  override async delay(ms: number): Promise<void> {
+    this.#delayedNs += BigInt(Math.round(ms * 1e6));
   }
 
   override launch(): RunningWorkload {

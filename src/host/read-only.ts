@@ -65,6 +65,10 @@ class ReadOnlyHost implements Host {
     return this.#host.settled();
   }
 
+  delay(ms: number): Promise<void> {
+    return this.#host.delay(ms);
+  }
+
   now(): bigint {
     return this.#host.now();
   }

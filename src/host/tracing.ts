@@ -228,6 +228,10 @@ class TracingHost implements Host {
     return this.#host.settled();
   }
 
+  delay(ms: number): Promise<void> {
+    return this.#host.delay(ms);
+  }
+
   now(): bigint {
     return this.#host.now();
   }

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { HostIoError, type HostOperation } from '../errors.js';
 import type { NativeFailure, NativeHostRoot } from '../native/surface.js';
 import { hintFor } from './hints.js';
@@ -93,6 +94,10 @@ export abstract class TreeHost implements Host {
 
   now(): bigint {
     return process.hrtime.bigint();
+  }
+
+  async delay(ms: number): Promise<void> {
+    await delay(ms);
   }
 
   async close(): Promise<void> {

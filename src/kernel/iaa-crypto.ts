@@ -23,6 +23,14 @@ import { dsaDriverFile, dsaDrivers } from './idxd-device.js';
 /** The driver's name on the dsa bus, which driver_name of its WQs must begin with. */
 export const iaaDriver = 'crypto';
 
+/** The module of the driver and of its algorithms in /proc/crypto. */
+export const iaaModule = 'iaa_crypto';
+
+/** Whether a compressor's name is one that iaa_crypto registers: deflate-iaa, deflate-iaa-dynamic. */
+export function isIaaCompressor(name: string): boolean {
+  return /^deflate-iaa(?:-|$)/.test(name);
+}
+
 export const iaaDriverDirectory = hostPath(dsaDrivers, iaaDriver);
 
 /** Path of a driver attribute, as `sync_mode`. */

@@ -42,6 +42,44 @@ export const idxdGroupSettings: Readonly<Record<string, CodecName>> = {
   batch_progress_limit: 'decimal',
 };
 
+/**
+ * The order in which a WQ's attributes are written: the type before the name, which it clears; mode and size before
+ * the threshold, which they limit; prs_disable before block_on_fault, which it clears (drivers/dma/idxd/sysfs.c).
+ */
+const wqOrder = [
+  'mode',
+  'size',
+  'group_id',
+  'priority',
+  'type',
+  'name',
+  'driver_name',
+  'threshold',
+  'max_transfer_size',
+  'max_batch_size',
+  'prs_disable',
+  'block_on_fault',
+  'ats_disable',
+  'op_config',
+  'enqcmds_retries',
+];
+
+/** Sorts paths of one device's settable attributes into an order that the kernel takes them in. */
+export function configurationOrder<T extends { readonly path: HostPath }>(attributes: readonly T[]): T[] {
+  const rank = ({ path }: T): [number, number, number] => {
+    const [, kind, number = '0', name = ''] = /\/(wq|engine|group)\d+\.(\d+)\/(\w+)$/.exec(path) ?? [];
+    return [
+      ['engine', 'group', undefined, 'wq'].indexOf(kind),
+      Number(number),
+      kind === 'wq' ? wqOrder.indexOf(name) : 0,
+    ];
+  };
+  return attributes
+    .map((attribute) => ({ attribute, rank: rank(attribute) }))
+    .sort((a, b) => a.rank[0] - b.rank[0] || a.rank[1] - b.rank[1] || a.rank[2] - b.rank[2])
+    .map(({ attribute }) => attribute);
+}
+
 /** Those of a device's names that are of one kind, as `wq`, by the number after the dot. */
 export function childrenOf(kind: 'wq' | 'engine' | 'group', names: readonly string[]): string[] {
   const pattern = new RegExp(`^${kind}\\d{1,5}\\.(\\d{1,5})$`);

@@ -1,10 +1,21 @@
 /** All IAA devices that the idxd driver has, with what is in them. */
 import type { CpuTopology, Finding, IaaState } from '../discover/inventory.js';
+import type { CodecName } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
 import { listDirectory } from './attribute.js';
-import { dsaDevices, readIdxdDevice } from './idxd-device.js';
-import { childrenOf, readEngine, readGroup, readWq } from './idxd-wq.js';
+import { dsaDevices, idxdDeviceAttribute, idxdDeviceSettings, readIdxdDevice } from './idxd-device.js';
+import {
+  childrenOf,
+  configurationOrder,
+  idxdChildAttribute,
+  idxdEngineSettings,
+  idxdGroupSettings,
+  idxdWqSettings,
+  readEngine,
+  readGroup,
+  readWq,
+} from './idxd-wq.js';
 
 /** Directory of perf's event sources (kernel/events/core.c); idxd adds one for each device with counters. */
 export const eventSources = hostPath('/sys/bus/event_source/devices');
@@ -55,4 +66,28 @@ export async function readIdxd(
 
 function deviceDirectory(device: string): HostPath {
   return hostPath(dsaDevices, device);
+}
+
+/** All that may be set of one device, whether this kernel offers it or not, in an order that the kernel takes it in. */
+export function deviceSettings(
+  { wqs, engines, groups }: Pick<IdxdState, 'wqs' | 'engines' | 'groups'>,
+  device: string,
+): { readonly path: HostPath; readonly codec: CodecName }[] {
+  const children = [
+    ...wqs.map((wq) => ({ ...wq, settings: idxdWqSettings })),
+    ...engines.map((engine) => ({ ...engine, settings: idxdEngineSettings })),
+    ...groups.map((group) => ({ ...group, settings: idxdGroupSettings })),
+  ].filter((child) => child.device === device);
+  return configurationOrder([
+    ...Object.entries(idxdDeviceSettings).map(([name, codec]) => ({
+      path: idxdDeviceAttribute(device, name),
+      codec,
+    })),
+    ...children.flatMap((child) =>
+      Object.entries(child.settings).map(([name, codec]) => ({
+        path: idxdChildAttribute(device, child.name, name),
+        codec,
+      })),
+    ),
+  ]);
 }

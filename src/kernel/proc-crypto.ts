@@ -67,3 +67,14 @@ export async function readCompressors(
   });
   return crypto?.filter(({ type }) => compressionTypes.has(type));
 }
+
+/** The compressor that a name means to the kernel: by its driver name, else the one of that name with the highest priority. */
+export function compressorNamed(
+  compressors: readonly CryptoAlgorithm[],
+  name: string,
+): CryptoAlgorithm | undefined {
+  return (
+    compressors.find(({ driver }) => driver === name) ??
+    compressors.filter((each) => each.name === name).sort((a, b) => b.priority - a.priority)[0]
+  );
+}

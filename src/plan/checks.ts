@@ -46,6 +46,8 @@ export function checkSwap(
   experiment: Experiment,
   workload: UsememTask,
 ): void {
+  // How large the experiment's own area is, shows only once it is swapped on.
+  if (experiment.swap !== undefined) return;
   if (inventory.swap.length === 0) {
     planner.issue(
       swapsPath,

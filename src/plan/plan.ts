@@ -5,21 +5,35 @@ import type { Experiment } from '../experiment/schema.js';
 import { vmSysctl } from '../kernel/sysctl.js';
 import { planCgroup } from './cgroup.js';
 import { checkCpus, checkSwap } from './checks.js';
+import { planIaa } from './iaa.js';
 import { asSaid, Planner } from './planner.js';
 import type { Plan } from './steps.js';
+import { planSwap } from './swap.js';
 import { planThp } from './thp.js';
 import { usememTask } from './usemem.js';
 import { planZswap } from './zswap.js';
+
+export interface PlanOptions {
+  /** Unbind WQs that somebody else uses, on devices that the experiment names. */
+  readonly take?: boolean;
+}
 
 /**
  * Plans one cell of an experiment on a machine. Pure. Throws PlanError with every reason why it cannot be.
  * The steps hold only what differs from the machine as the inventory saw it.
  */
-export function plan(inventory: Inventory, experiment: Experiment, cell: Cell): Plan {
+export function plan(
+  inventory: Inventory,
+  experiment: Experiment,
+  cell: Cell,
+  options: PlanOptions = {},
+): Plan {
   const planner = new Planner(inventory, experiment.optional);
+  planIaa(planner, inventory, experiment, cell, options.take ?? false);
   planZswap(planner, inventory, experiment, cell);
   planThp(planner, inventory, experiment, cell);
   planVm(planner, experiment);
+  planSwap(planner, inventory, experiment);
   const cgroup = planCgroup(planner, inventory, experiment);
   const workload = usememTask(experiment.workload.usemem, inventory.cpu);
   checkCpus(planner, inventory, experiment, workload);

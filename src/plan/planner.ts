@@ -1,8 +1,9 @@
 import type { Inventory } from '../discover/inventory.js';
 import type { PlanIssue } from '../errors.js';
-import { type CodecName, codecs, shownAfter } from '../host/codecs.js';
+import { type CodecName, codecs } from '../host/codecs.js';
 import type { HostPath } from '../host/path.js';
-import type { AttributeStep, Step } from './steps.js';
+import { keptInstead } from './kept-values.js';
+import { type AttributeStep, type BindStep, type Step, textAfter } from './steps.js';
 
 /** Why most steps are there. */
 export const asSaid = 'as the experiment says';
@@ -11,7 +12,7 @@ export const asSaid = 'as the experiment says';
 export class Planner {
   readonly issues: PlanIssue[] = [];
   readonly steps: Step[] = [];
-  readonly already: AttributeStep[] = [];
+  readonly already: (AttributeStep | BindStep)[] = [];
   readonly warnings: string[] = [];
   private readonly inventory: Inventory;
   private readonly optional: readonly string[];
@@ -73,12 +74,12 @@ export class Planner {
       why,
       affects: 'machine',
       ...(oneWay === undefined ? {} : { oneWay }),
+      ...this.kept(id, path, value),
     };
     try {
-      const { parse } = codecs[codec];
-      const same = parse(was) === parse(shownAfter(codec, value));
+      const same = this.holds(step, was);
       (same ? this.already : this.steps).push(step);
-      if (!same) this.planned.set(path, shownAfter(codec, value));
+      if (!same) this.planned.set(path, textAfter(step));
     } catch {
       this.issue(
         path,
@@ -86,5 +87,25 @@ export class Planner {
         'look at the machine (a broken mock or capture?)',
       );
     }
+  }
+
+  /** Whether an attribute's text is what a step would leave; throws CodecError. */
+  holds(step: Pick<AttributeStep, 'codec' | 'value' | 'reads'>, text: string): boolean {
+    const { parse } = codecs[step.codec];
+    return parse(text) === parse(textAfter(step));
+  }
+
+  /** What the kernel is known to keep instead, with a warning. */
+  kept(id: string, path: HostPath, value: string): { readonly reads?: string } {
+    const kept = keptInstead(this.inventory, path, value);
+    if (kept !== undefined)
+      this.warnings.push(`${id}: '${value}' will read back '${kept.reads}': ${kept.why}`);
+    return this.keptSilently(path, value);
+  }
+
+  /** The same without the warning. */
+  keptSilently(path: HostPath, value: string): { readonly reads?: string } {
+    const kept = keptInstead(this.inventory, path, value);
+    return kept === undefined ? {} : { reads: kept.reads };
   }
 }

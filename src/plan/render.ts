@@ -8,12 +8,21 @@ export function renderPlan(plan: Plan): string {
     `cell ${plan.cell.number}: ${plan.cell.compressor}, ${plan.cell.folio}`,
     ...section('machine-wide (every process on this machine feels it):', machine),
     ...section("for this run's own cgroup:", run),
-    ...(plan.already.length === 0 ? [] : [`  already so: ${plan.already.map((step) => step.id).join(', ')}`]),
+    ...(plan.already.length === 0 ? [] : [`  already so: ${alreadyNames(plan).join(', ')}`]),
     `  workload in ${plan.cgroup}:`,
     `    usemem ${plan.workload.arguments.join(' ')}`,
     ...plan.warnings.map((warning) => `  warning: ${warning}`),
     ...oneWayLines(plan),
   ].join('\n');
+}
+
+/** The ids of what is so already; of an IAA device only its name. */
+function alreadyNames(plan: Plan): string[] {
+  const device = /^\/sys\/bus\/dsa\/devices\/(iax\d+)\//;
+  const names = plan.already.map((step) =>
+    step.kind === 'bind' ? step.device : (device.exec(step.path)?.[1] ?? step.id),
+  );
+  return [...new Set(names)];
 }
 
 /** What the plan does that no restore can take back before the next boot, one line each. */
@@ -27,8 +36,55 @@ export function oneWayLines(plan: Plan): string[] {
 
 function section(title: string, steps: readonly Step[]): string[] {
   if (steps.length === 0) return [];
-  const width = Math.max(...steps.map((step) => step.id.length));
-  return [`  ${title}`, ...steps.map((step) => `    ${step.id.padEnd(width)}  ${describe(step)}`)];
+  const lines = linesOf(steps);
+  const width = Math.max(...lines.map(({ name }) => name.length));
+  return [`  ${title}`, ...lines.map(({ name, text }) => `    ${name.padEnd(width)}  ${text}`)];
+}
+
+interface Line {
+  readonly name: string;
+  readonly text: string;
+}
+
+/**
+ * One line for each step, but one for each part of an IAA device (its path says enough), and one for neighbours that
+ * are set alike: a machine has hundreds of these attributes.
+ */
+function linesOf(steps: readonly Step[]): Line[] {
+  const lines: (Line & { last?: string })[] = [];
+  let part: { folder: string; words: string[] } | undefined;
+  const endPart = (): void => {
+    if (part === undefined) return;
+    const { folder, words } = part;
+    part = undefined;
+    const name = folder.slice(folder.lastIndexOf('/') + 1);
+    const text = words.join(' ');
+    const before = lines.at(-1);
+    const isAlike =
+      before?.last !== undefined && before.text === text && kindOf(before.last) === kindOf(name);
+    if (before === undefined || !isAlike) lines.push({ name, text, last: name });
+    else
+      lines.splice(-1, 1, { ...before, name: `${before.name.replace(/ to .*/, '')} to ${name}`, last: name });
+  };
+  for (const step of steps) {
+    if (step.kind === 'attribute' && step.of !== undefined && kindOf(step.id) !== undefined) {
+      const at = step.path.lastIndexOf('/');
+      const folder = step.path.slice(0, at);
+      if (part?.folder !== folder) endPart();
+      part ??= { folder, words: [] };
+      part.words.push(`${step.path.slice(at + 1)}=${step.value}`);
+      continue;
+    }
+    endPart();
+    lines.push({ name: step.id, text: describe(step) });
+  }
+  endPart();
+  return lines;
+}
+
+/** As `wq1` of wq1.0: neighbours of one kind in one device. */
+function kindOf(name: string): string | undefined {
+  return /^(?:wq|engine|group)\d+(?=\.)/.exec(name)?.[0];
 }
 
 function describe(step: Step): string {
@@ -43,6 +99,18 @@ function describe(step: Step): string {
       return `create ${step.path}`;
     case 'scope':
       return `systemd scope ${step.unit}, Delegate=yes  (${step.path})`;
+    case 'device': {
+      const down = [...step.wqs.map(({ name }) => name), ...(step.unbindDevice ? [step.device] : [])];
+      return down.length === 0 ? `remember ${step.path}` : `unbind ${down.join(', ')}  (${step.path})`;
+    }
+    case 'module':
+      return `rmmod ${step.module}, modprobe ${step.module}`;
+    case 'bind':
+      return `bind to ${step.driver}  (${step.path})`;
+    case 'drain':
+      return "wait until nothing uses iaa_crypto's algorithms";
+    case 'swap':
+      return `swapon with priority ${step.priority}  (${step.path})`;
     case 'check':
       return `check that zswap has a pool of ${step.compressor}`;
   }

@@ -1,5 +1,5 @@
 import type { Cell } from '../experiment/cells.js';
-import type { CodecName } from '../host/codecs.js';
+import { type CodecName, shownAfter } from '../host/codecs.js';
 import type { HostPath } from '../host/path.js';
 import type { UsememTask } from './usemem.js';
 
@@ -18,8 +18,15 @@ export interface AttributeStep extends StepBase {
   readonly codec: CodecName;
   /** As it is written, without newline. */
   readonly value: string;
-  /** Its text when the plan was made; undefined inside a directory that the plan creates. */
+  /**
+   * Its text when the plan was made; undefined inside a directory that the plan creates, and where an earlier step
+   * resets it.
+   */
   readonly was: string | undefined;
+  /** What the kernel is known to keep instead of `value`. */
+  readonly reads?: string;
+  /** The device or module whose step remembers this attribute, and with which it is put back. */
+  readonly of?: string;
   /** What writing it changes for good, until the next boot. */
   readonly oneWay?: string;
 }
@@ -62,7 +69,74 @@ export interface CheckStep extends StepBase {
   readonly compressor: string;
 }
 
-export type Step = AttributeStep | KeepStep | ControllerStep | CgroupStep | ScopeStep | CheckStep;
+/** An attribute to remember. */
+export interface RememberedAttribute {
+  readonly path: HostPath;
+  readonly codec: CodecName;
+}
+
+/**
+ * Remember the whole configuration of an IAA device, then unbind what is bound of it: the kernel resets what it
+ * unbinds, so restore sets all of it anew.
+ */
+export interface DeviceStep extends StepBase {
+  readonly kind: 'device';
+  readonly device: string;
+  readonly path: HostPath;
+  /** Bound WQs to unbind, in this order. */
+  readonly wqs: readonly { readonly name: string; readonly driver: string }[];
+  readonly unbindDevice: boolean;
+  readonly attributes: readonly RememberedAttribute[];
+}
+
+/** Unload iaa_crypto and load it again: what was registered keeps the attributes' old values otherwise. */
+export interface ModuleStep extends StepBase {
+  readonly kind: 'module';
+  readonly module: string;
+  /** The driver's directory. */
+  readonly path: HostPath;
+  readonly attributes: readonly RememberedAttribute[];
+}
+
+/** Bind a device or WQ of the dsa bus to a driver. */
+export interface BindStep extends StepBase {
+  readonly kind: 'bind';
+  readonly name: string;
+  readonly device: string;
+  readonly driver: string;
+  /** The driver's file `bind`. */
+  readonly path: HostPath;
+}
+
+/** Wait, write nothing: nobody uses iaa_crypto's algorithms any more. */
+export interface DrainStep extends StepBase {
+  readonly kind: 'drain';
+}
+
+/** Swap on an area of the experiment's own; undone by swapoff, which takes every page out of it. */
+export interface SwapStep extends StepBase {
+  readonly kind: 'swap';
+  readonly path: HostPath;
+  readonly priority: number;
+}
+
+export type Step =
+  | AttributeStep
+  | KeepStep
+  | ControllerStep
+  | CgroupStep
+  | ScopeStep
+  | CheckStep
+  | DeviceStep
+  | ModuleStep
+  | BindStep
+  | DrainStep
+  | SwapStep;
+
+/** The text that a step's attribute gives once the step is done, as far as its codec minds. */
+export function textAfter(step: Pick<AttributeStep, 'codec' | 'value' | 'reads'>): string {
+  return shownAfter(step.codec, step.reads ?? step.value);
+}
 
 /** All that one cell does to a machine, in order: pure data, printable, made without touching anything. */
 export interface Plan {
@@ -71,8 +145,8 @@ export interface Plan {
   /** The cgroup that the workload runs in. */
   readonly cgroup: HostPath;
   readonly workload: UsememTask;
-  /** Attributes that hold their value already, `path value`; they are verified, not written. */
-  readonly already: readonly AttributeStep[];
+  /** What is so already: verified, not done. */
+  readonly already: readonly (AttributeStep | BindStep)[];
   /** What a person should know before: what is left out, what the kernel will keep otherwise. */
   readonly warnings: readonly string[];
 }

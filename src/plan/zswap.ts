@@ -2,6 +2,7 @@ import type { Inventory } from '../discover/inventory.js';
 import type { Cell } from '../experiment/cells.js';
 import type { Experiment } from '../experiment/schema.js';
 import { codecs } from '../host/codecs.js';
+import { isIaaCompressor } from '../kernel/iaa-crypto.js';
 import { zswapParameter, zswapParameterCodec, zswapParameters } from '../kernel/zswap.js';
 import { asSaid, type Planner } from './planner.js';
 
@@ -26,8 +27,10 @@ export function planZswap(planner: Planner, inventory: Inventory, experiment: Ex
       : undefined,
   );
   const { compressors } = inventory;
+  // What a WQ brings is registered by its bind, not by a module's load.
   const registered =
-    compressors?.some(({ name, driver }) => [name, driver].includes(cell.compressor)) ?? true;
+    isIaaCompressor(cell.compressor) ||
+    compressors?.some(({ name, driver }) => [name, driver].includes(cell.compressor)) !== false;
   planner.set(
     'zswap.compressor',
     zswapParameter('compressor'),

@@ -36,6 +36,7 @@ export function dyingHost(
     list: (path) => host.list(path),
     readlink: (path) => host.readlink(path),
     now: () => host.now(),
+    delay: (ms) => host.delay(ms),
     close: () => host.close(),
     exec: (argv: readonly string[], options?: ExecOptions) => host.exec(argv, options),
     write: (path: HostPath, text: string, options?: WriteOptions) =>

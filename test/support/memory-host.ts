@@ -213,6 +213,11 @@ export class MemoryHost implements Host {
     return this.onLaunch(workload, cgroup);
   }
 
+  delay(ms: number): Promise<void> {
+    this.nowNs += BigInt(Math.round(ms * 1e6));
+    return Promise.resolve();
+  }
+
   now(): bigint {
     return this.nowNs;
   }

@@ -88,7 +88,7 @@ const mayImport: Readonly<
     values: ['errors', 'experiment', 'kernel', 'host/codecs', 'host/path'],
     types: ['host', 'discover/inventory'],
   },
-  apply: { values: ['errors', 'host', 'native', 'plan'], types: [] },
+  apply: { values: ['errors', 'host', 'kernel', 'native', 'plan'], types: [] },
   run: { values: ['errors', 'host', 'collect', 'apply'], types: [] },
   collect: { values: ['errors', 'host'], types: ['apply', 'discover', 'experiment', 'plan'] },
   study: {

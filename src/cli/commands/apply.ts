@@ -1,11 +1,12 @@
 import { Command } from 'commander';
 import type { Receipt } from '../../apply/apply.js';
 import { openCommandHost, optionsOf, stateDirectoryOf } from '../options.js';
-import { parseCell } from './plan.js';
+import { parseCell, takeHelp } from './plan.js';
 
 interface ApplyOptions {
   readonly cell: number;
   readonly yes?: boolean;
+  readonly take?: boolean;
 }
 
 /** `apply FILE`: makes the machine be as one cell says, and leaves it so until `restore`. */
@@ -14,6 +15,7 @@ export function applyCommand(): Command {
     .description("make the machine be as one cell of an experiment says; 'restore' puts it back")
     .argument('<file>', 'experiment file')
     .option('--cell <number>', 'cell of the matrix, from 1', parseCell, 1)
+    .option('--take', takeHelp)
     .option('--yes', 'do not ask')
     .action(async (file: string, _options: ApplyOptions, command: Command) => {
       const options = optionsOf<ApplyOptions>(command);
@@ -27,7 +29,7 @@ export function applyCommand(): Command {
       const chosen = await readCell(file, options.cell);
       const host = await openCommandHost(options, true);
       try {
-        const { inventory, plan } = await planCell(host, chosen);
+        const { inventory, plan } = await planCell(host, chosen, { take: options.take ?? false });
         if (options.yes !== true) {
           printError(renderPlan(plan));
           await confirm('Apply?', signal);

@@ -1,8 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { openCommandHost, optionsOf } from '../options.js';
 
-interface PlanOptions {
+interface PlanCommandOptions {
   readonly cell: number;
+  readonly take?: boolean;
 }
 
 /** `plan FILE`: what one cell of an experiment would do to this machine; changes nothing. */
@@ -11,21 +12,25 @@ export function planCommand(): Command {
     .description('show what an experiment would do to this machine; changes nothing')
     .argument('<file>', 'experiment file')
     .option('--cell <number>', 'cell of the matrix, from 1', parseCell, 1)
-    .action(async (file: string, _options: PlanOptions, command: Command) => {
-      const options = optionsOf<PlanOptions>(command);
+    .option('--take', takeHelp)
+    .action(async (file: string, _options: PlanCommandOptions, command: Command) => {
+      const options = optionsOf<PlanCommandOptions>(command);
       const { planCell, readCell } = await import('../plan-cell.js');
       const { print, toJson } = await import('../terminal.js');
       const { renderPlan } = await import('../../plan/render.js');
       const chosen = await readCell(file, options.cell);
       const host = await openCommandHost(options, false);
       try {
-        const { plan } = await planCell(host, chosen);
+        const { plan } = await planCell(host, chosen, { take: options.take ?? false });
         print(options.json === true ? toJson(plan) : renderPlan(plan));
       } finally {
         await host.close();
       }
     });
 }
+
+/** What --take says of itself, on each command that plans. */
+export const takeHelp = 'take IAA devices that the file names from whoever uses them now';
 
 /** A cell's number on the command line. */
 export function parseCell(given: string): number {

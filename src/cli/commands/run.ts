@@ -5,9 +5,11 @@ import type { Experiment } from '../../experiment/schema.js';
 import { chomp } from '../../host/codecs.js';
 import type { Host } from '../../host/host.js';
 import { openCommandHost, optionsOf, stateDirectoryOf } from '../options.js';
+import { takeHelp } from './plan.js';
 
 interface RunOptions {
   readonly yes?: boolean;
+  readonly take?: boolean;
 }
 
 /** `run FILE...`: runs experiments, prints their tables, puts the machine back. */
@@ -15,6 +17,7 @@ export function runCommand(): Command {
   return new Command('run')
     .description('run experiments: configure, measure, print the table, put the machine back')
     .argument('<file...>', 'experiment files')
+    .option('--take', takeHelp)
     .option('--yes', 'do not ask')
     .action(async (files: string[], _options: RunOptions, command: Command) => {
       const options = optionsOf<RunOptions>(command);
@@ -26,12 +29,17 @@ export function runCommand(): Command {
       for (const file of files) experiments.push([file, await readExperiment(file)]);
       const host = await openCommandHost(options, true);
       try {
-        if (options.yes !== true) await ask(host, experiments, signal);
+        if (options.yes !== true) await ask(host, experiments, options.take ?? false, signal);
         const stateDirectory = await stateDirectoryOf(options);
         const results = [];
         for (const [file, experiment] of experiments) {
           results.push(
-            await runOne(host, file, experiment, { stateDirectory, signal, json: options.json ?? false }),
+            await runOne(host, file, experiment, {
+              stateDirectory,
+              signal,
+              take: options.take ?? false,
+              json: options.json ?? false,
+            }),
           );
         }
         if (options.json === true) {
@@ -47,6 +55,7 @@ export function runCommand(): Command {
 async function ask(
   host: Host,
   experiments: readonly [string, Experiment][],
+  take: boolean,
   signal: AbortSignal,
 ): Promise<void> {
   const { discover } = await import('../../discover/discover.js');
@@ -56,7 +65,7 @@ async function ask(
   const { printError } = await import('../terminal.js');
   const inventory = await discover(host);
   for (const [, experiment] of experiments) {
-    for (const plan of planAll(inventory, experiment)) printError(renderPlan(plan));
+    for (const plan of planAll(inventory, experiment, { take })) printError(renderPlan(plan));
   }
   await confirm('Run?', signal);
 }
@@ -64,6 +73,7 @@ async function ask(
 interface OneRun {
   readonly stateDirectory: string;
   readonly signal: AbortSignal;
+  readonly take: boolean;
   readonly json: boolean;
 }
 
@@ -99,6 +109,7 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
       stateDirectory: options.stateDirectory,
       experimentFile: file,
       signal: options.signal,
+      take: options.take,
       environment: environmentVersions(),
       onEvent: (event) => progress.show(event),
     });
