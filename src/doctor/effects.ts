@@ -7,6 +7,7 @@ import { dsaDevices, dsaDrivers } from '../kernel/idxd-device.js';
 import { thpDirectory } from '../kernel/thp.js';
 import { zswapParameters } from '../kernel/zswap.js';
 import { plan } from '../plan/plan.js';
+import { describeStep } from '../plan/render.js';
 import type { Step } from '../plan/steps.js';
 
 /** One machine-wide change. */
@@ -32,53 +33,28 @@ const feltBy: readonly (readonly [string, string])[] = [
   ['/proc/sys/vm', 'reclaim and swap of every process'],
   [dsaDevices, 'whoever uses this device'],
   [dsaDrivers, 'whoever uses IAA through the kernel: zswap, zram and other users of deflate-iaa'],
+  ['/dev', 'all that is swapped from now on: it goes to this area first'],
   ['/sys/fs/cgroup', 'nobody else: it lets child groups have limits'],
 ];
 
 /** Forecasts every cell. */
 export function forecast(inventory: Inventory, experiment: Experiment): CellForecast[] {
   return cellsOf(experiment).map((cell) => {
-    const missing = missingFor(inventory, cell);
     try {
       const { steps } = plan(inventory, experiment, cell);
-      if (missing.length > 0) return { cell, effects: [], missing };
       return { cell, effects: steps.flatMap((step) => effectOf(step)), missing: [] };
     } catch (error) {
       if (!(error instanceof PlanError)) throw error;
-      return { cell, effects: [], missing: [...missing, ...error.issues] };
+      return { cell, effects: [], missing: error.issues };
     }
   });
 }
 
-/** What a cell's compressor needs that no attribute shows: before its driver is set up there is no deflate-iaa. */
-function missingFor(inventory: Inventory, { compressor }: Cell): PlanIssue[] {
-  const devices = inventory.iaa?.devices ?? [];
-  if (compressor.startsWith('deflate-iaa') && devices.length === 0) {
-    return [
-      {
-        path: dsaDevices,
-        message: `${compressor} needs an IAA device, and there is none`,
-        mend: 'use a machine with IAA (doctor says what is in the way here), or leave the compressor out',
-      },
-    ];
-  }
-  if (compressor === 'deflate-iaa-dynamic' && devices.every(({ iaaCap }) => iaaCap === undefined)) {
-    return [
-      {
-        path: dsaDevices,
-        message: 'deflate-iaa-dynamic needs devices with iaa_cap, and none has it',
-        mend: 'use Granite Rapids or newer, or leave the compressor out',
-      },
-    ];
-  }
-  return [];
-}
-
+/** A device's many attributes are one effect: the device goes away from whoever uses it, and comes back otherwise. */
 function effectOf(step: Step): Effect[] {
   if (step.affects !== 'machine' || !('path' in step)) return [];
+  if (step.kind === 'bind' || (step.kind === 'attribute' && step.of !== undefined)) return [];
   const felt = feltBy.find(([prefix]) => step.path.startsWith(prefix))?.[1] ?? 'every process';
   const from = step.kind === 'attribute' ? step.was?.trimEnd() : undefined;
-  const to =
-    step.kind === 'attribute' ? step.value : step.kind === 'controller' ? `+${step.controller}` : 'made';
-  return [{ path: step.path, from, to, felt }];
+  return [{ path: step.path, from, to: step.kind === 'attribute' ? step.value : describeStep(step), felt }];
 }

@@ -38,22 +38,30 @@ export function planIaa(
 ): void {
   if (!isIaaCompressor(cell.compressor)) return;
   const settings = experiment.iaa;
-  if (settings === undefined) {
-    if (inventory.compressors?.some(({ driver }) => driver === cell.compressor) === false) {
-      planner.issue(
-        zswapParameter('compressor'),
-        `${cell.compressor} is not registered: no WQ is bound to iaa_crypto`,
-        "give the experiment a part 'iaa', which configures the devices",
-      );
-    }
-    return;
-  }
-  const { iaa } = inventory;
+  const { iaa, compressors } = inventory;
+  const isRegistered = compressors?.some(({ driver }) => driver === cell.compressor) ?? true;
+  if (isRegistered && settings === undefined) return;
   if (iaa === undefined || iaa.devices.length === 0) {
     planner.issue(
       dsaDevices,
-      iaa === undefined ? 'the idxd driver is not loaded' : 'the idxd driver has found no IAA device',
+      `${cell.compressor} needs an IAA device, and ${iaa === undefined ? 'the idxd driver is not loaded' : 'the idxd driver has found none'}`,
       "'iaa-zswap doctor' says what IAA needs here",
+    );
+    return;
+  }
+  if (cell.compressor === 'deflate-iaa-dynamic' && iaa.devices.every(({ iaaCap }) => iaaCap === undefined)) {
+    planner.issue(
+      dsaDevices,
+      'deflate-iaa-dynamic needs devices with iaa_cap, and none has it',
+      'use Granite Rapids or newer, or leave the compressor out',
+    );
+    return;
+  }
+  if (settings === undefined) {
+    planner.issue(
+      zswapParameter('compressor'),
+      `${cell.compressor} is not registered: no WQ is bound to iaa_crypto`,
+      "give the experiment a part 'iaa', which configures the devices",
     );
     return;
   }

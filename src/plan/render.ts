@@ -76,7 +76,10 @@ function linesOf(steps: readonly Step[]): Line[] {
       continue;
     }
     endPart();
-    lines.push({ name: step.id, text: describe(step) });
+    lines.push({
+      name: step.id,
+      text: 'path' in step ? `${describeStep(step)}  (${step.path})` : describeStep(step),
+    });
   }
   endPart();
   return lines;
@@ -87,30 +90,31 @@ function kindOf(name: string): string | undefined {
   return /^(?:wq|engine|group)\d+(?=\.)/.exec(name)?.[0];
 }
 
-function describe(step: Step): string {
+/** What a step does, without the path that it does it to. */
+export function describeStep(step: Step): string {
   switch (step.kind) {
     case 'attribute':
-      return `${step.was === undefined ? '' : `${shown(step.was)} -> `}${step.value}  (${step.path})`;
+      return `${step.was === undefined ? '' : `${shown(step.was)} -> `}${step.value}`;
     case 'keep':
-      return `put back at the end  (${step.path})`;
+      return 'put back at the end';
     case 'controller':
-      return `+${step.controller}  (${step.path})`;
+      return `+${step.controller}`;
     case 'cgroup':
-      return `create ${step.path}`;
+      return 'create';
     case 'scope':
-      return `systemd scope ${step.unit}, Delegate=yes  (${step.path})`;
+      return `systemd scope ${step.unit}, Delegate=yes`;
     case 'device': {
       const down = [...step.wqs.map(({ name }) => name), ...(step.unbindDevice ? [step.device] : [])];
-      return down.length === 0 ? `remember ${step.path}` : `unbind ${down.join(', ')}  (${step.path})`;
+      return down.length === 0 ? 'remember' : `unbind ${down.join(', ')}`;
     }
     case 'module':
       return `rmmod ${step.module}, modprobe ${step.module}`;
     case 'bind':
-      return `bind to ${step.driver}  (${step.path})`;
+      return `bind to ${step.driver}`;
     case 'drain':
       return "wait until nothing uses iaa_crypto's algorithms";
     case 'swap':
-      return `swapon with priority ${step.priority}  (${step.path})`;
+      return `swapon with priority ${step.priority}`;
     case 'check':
       return `check that zswap has a pool of ${step.compressor}`;
   }

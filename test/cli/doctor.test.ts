@@ -25,7 +25,9 @@ test('an experiment that this machine can run', () => {
   using tree = hostTree(archive('iaa-spr-2s'));
   const { code, stdout } = iaaZswap(['--host', `root:${tree.root}`, 'doctor', '--shared', experiment]);
   assert.equal(code, 0);
-  assert.match(stdout, /^cell 1 \(zstd, 64kB\): can be run here$/m);
+  assert.match(stdout, /^cell 1 \(deflate-iaa, 64kB\): can be run here$/m);
+  assert.match(stdout, /^ {2}\/sys\/bus\/dsa\/devices\/iax1: unbind wq1\.0, iax1$/m);
+  assert.match(stdout, /^cell 2 \(zstd, 64kB\): can be run here$/m);
   assert.match(stdout, /^ {4}felt by: /m);
 });
 
@@ -34,7 +36,7 @@ test('one that it cannot run is exit 3, with what is missing', () => {
   const { code, stdout, stderr } = iaaZswap(['--host', `root:${tree.root}`, 'doctor', experiment]);
   assert.equal(code, 3);
   assert.equal(stderr, '');
-  assert.match(stdout, /^cell 1 \(zstd, 64kB\): cannot be run here\n {2}missing: /m);
+  assert.match(stdout, /^cell 1 \(deflate-iaa, 64kB\): cannot be run here\n {2}missing: /m);
 });
 
 test('a file that is none is a usage error', () => {
@@ -60,7 +62,7 @@ test('--json has all of it', () => {
   assert.equal(shared.iaa.wqs.length, 8);
   assert.deepEqual(
     cells.map(({ missing }: { missing: unknown[] }) => missing.length),
-    [0],
+    [0, 0],
   );
 });
 

@@ -46,7 +46,7 @@ describe('plan', () => {
     cgroup.+memory          +memory  (/sys/fs/cgroup/cgroup.subtree_control)
   for this run's own cgroup:
     zswap.pool          check that zswap has a pool of zstd
-    cgroup.create       create /sys/fs/cgroup/iaa-zswap
+    cgroup.create       create  (/sys/fs/cgroup/iaa-zswap)
     cgroup.memory.high  67108864  (/sys/fs/cgroup/iaa-zswap/memory.high)
   workload in /sys/fs/cgroup/iaa-zswap:
     usemem --init-time -w -O -b 1 -s 0 -n 2 64m
