@@ -16,7 +16,7 @@ export function applyCommand(): Command {
     .argument('<file>', 'experiment file')
     .option('--cell <number>', 'cell of the matrix, from 1', parseCell, 1)
     .option('--take', takeHelp)
-    .option('--yes', 'do not ask')
+    .option('--yes', 'do not ask (only changes of the live machine are asked about)')
     .action(async (file: string, _options: ApplyOptions, command: Command) => {
       const options = optionsOf<ApplyOptions>(command);
       const { planCell, readCell } = await import('../plan-cell.js');
@@ -30,7 +30,7 @@ export function applyCommand(): Command {
       const host = await openCommandHost(options, true);
       try {
         const { inventory, plan } = await planCell(host, chosen, { take: options.take ?? false });
-        if (options.yes !== true) {
+        if (options.yes !== true && options.host === 'live') {
           printError(renderPlan(plan));
           await confirm('Apply?', signal);
         } else {

@@ -11,6 +11,8 @@ interface RestoreOptions {
 export function restoreCommand(): Command {
   return new Command('restore')
     .description("put the machine back after 'apply', or after a run that died")
+    // Never asked: it only takes back what was agreed to. Accepted, so that scripts need not tell commands apart.
+    .option('--yes', 'accepted as for apply and run; restore does not ask')
     .option('--overwrite', 'put back values that somebody else changed meanwhile, too')
     .option('--discard', 'forget the journal and leave the machine as it is')
     .action(async (_options: RestoreOptions, command: Command) => {

@@ -18,7 +18,7 @@ export function runCommand(): Command {
     .description('run experiments: configure, measure, print the table, put the machine back')
     .argument('<file...>', 'experiment files')
     .option('--take', takeHelp)
-    .option('--yes', 'do not ask')
+    .option('--yes', 'do not ask (only changes of the live machine are asked about)')
     .action(async (files: string[], _options: RunOptions, command: Command) => {
       const options = optionsOf<RunOptions>(command);
       const { readExperiment } = await import('../../experiment/file.js');
