@@ -7,11 +7,13 @@ interface RestoreOptions {
   readonly discard?: boolean;
 }
 
-/** `restore`: puts the machine back from the journal of an apply or of a run that died. */
+/**
+ * `restore`: puts the machine back from the journal of an apply or of a run that died. It does not ask: it only takes
+ * back what was agreed to.
+ */
 export function restoreCommand(): Command {
   return new Command('restore')
     .description("put the machine back after 'apply', or after a run that died")
-    // Never asked: it only takes back what was agreed to. Accepted, so that scripts need not tell commands apart.
     .option('--yes', 'accepted as for apply and run; restore does not ask')
     .option('--overwrite', 'put back values that somebody else changed meanwhile, too')
     .option('--discard', 'forget the journal and leave the machine as it is')
