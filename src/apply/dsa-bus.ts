@@ -4,7 +4,7 @@ import { chomp, codecs } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
 import { hostPath } from '../host/path.js';
 import { parseCommandStatus } from '../kernel/cmd-status.js';
-import { iaaDriverDirectory, iaaModule } from '../kernel/iaa-crypto.js';
+import { iaaAttribute, iaaDriverDirectory, iaaDriverSettings, iaaModule } from '../kernel/iaa-crypto.js';
 import { dsaDevices, dsaDriverFile, idxdDeviceAttribute } from '../kernel/idxd-device.js';
 import { childrenOf } from '../kernel/idxd-wq.js';
 import { parseProcCrypto, procCryptoPath } from '../kernel/proc-crypto.js';
@@ -112,8 +112,8 @@ async function setAttributes(host: Host, attributes: readonly AttributeText[]): 
 /** Only a disabled device takes these (drivers/dma/idxd/sysfs.c). */
 const whileDisabled = /\/(?:size|event_log_size|traffic_class_[ab])$/;
 
-/** Makes a device as it was: configuration, then what was bound, in ascending order. Throws where the kernel refuses. */
-export async function reinstate(host: Host, device: string, was: RememberedState): Promise<void> {
+/** Unbinds of a device what was not bound or is in the way, and sets its attributes as they were. Throws where the kernel refuses. */
+export async function configureAsWas(host: Host, device: string, was: RememberedState): Promise<void> {
   const now = await readState(host, device, was.attributes);
   const wrong = was.attributes.filter(
     ({ path, text }) => now.attributes.find((each) => each.path === path)?.text !== text,
@@ -131,6 +131,10 @@ export async function reinstate(host: Host, device: string, was: RememberedState
     await unbind(host, device, bound);
   }
   await setAttributes(host, shrinkFirst(was.attributes, now.attributes));
+}
+
+/** Binds a device and its WQs as they were, in ascending order. Throws where the kernel refuses. */
+export async function bindAsWas(host: Host, device: string, was: RememberedState): Promise<void> {
   for (const [name, driver] of Object.entries(was.drivers)) {
     if ((await driverOf(host, name)) === undefined) await bind(host, name, device, driver);
   }
@@ -173,8 +177,21 @@ async function settle(host: Host): Promise<void> {
   }
 }
 
-/** Whether iaa_crypto has registered its algorithm: then a first WQ can only be bound after a reload. */
-export async function isRegistered(host: Host): Promise<boolean> {
+/**
+ * Whether iaa_crypto has an algorithm registered and no WQ: it registers at the first WQ and takes back when the
+ * module goes, so that until then no first WQ can be bound again (EEXIST; kernel.md 3).
+ */
+export async function needsReload(host: Host): Promise<boolean> {
   const [text] = await host.tryRead([procCryptoPath]);
-  return text !== undefined && parseProcCrypto(text).some(({ module }) => module === iaaModule);
+  if (text === undefined || !parseProcCrypto(text).some(({ module }) => module === iaaModule)) return false;
+  return !((await host.list(iaaDriverDirectory)) ?? []).some((name) => /^wq\d+\.\d+$/.test(name));
+}
+
+/** The attributes of iaa_crypto that are there, with their texts. */
+export async function readDriverState(host: Host): Promise<RememberedState> {
+  const attributes = Object.entries(iaaDriverSettings).map(([name, codec]) => ({
+    path: iaaAttribute(name),
+    codec,
+  }));
+  return readState(host, undefined, attributes);
 }

@@ -2,19 +2,21 @@ import { isLabError, type RestoreProblem } from '../errors.js';
 import { chomp, codecs, shownAfter } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
+import { iaaDriver, iaaDriverDirectory, iaaModule } from '../kernel/iaa-crypto.js';
 import {
+  bindAsWas,
+  configureAsWas,
   differences,
   driverOf,
-  isRegistered,
+  needsReload,
+  readDriverState,
   readState,
-  reinstate,
   reloadModule,
   unbind,
 } from './dsa-bus.js';
 import { changedByOthers, ownerOf } from './foreign.js';
 import type { Change, Entry, Journal } from './journal.js';
 import { swapOff } from './swap.js';
-import { InUseError } from './unused.js';
 
 /** What restore did. */
 export interface Restored {
@@ -56,12 +58,17 @@ export async function restore(host: Host, journal: Journal, options: RestoreOpti
     );
     if (remembered !== undefined && remembered.undoing !== true) journal.undoing(remembered.sequence);
   };
-  /** Pages live in IAA: all of it stays as it is. */
-  let inUse = false;
+  /**
+   * A change of IAA that cannot be undone: each stands on the one before, down to the change of compressor that
+   * let IAA be taken down, so all that were made before it stay, too, until it can.
+   */
+  let stuck = false;
   for (const entry of entries.reverse()) {
     const { path } = entry.change;
+    // A value from before a change that stays would be taken for restored, or undo what is still needed.
+    if (stuck || problems.some((problem) => problem.path === path)) continue;
     const owner = ownerOf(entry.change);
-    if (owner !== undefined && (inUse || others.has(owner))) {
+    if (owner !== undefined && others.has(owner)) {
       const message = others.get(owner);
       if (message !== undefined && entry.change.kind !== 'attribute' && entry.change.kind !== 'bind')
         problems.push({ path, message });
@@ -69,14 +76,16 @@ export async function restore(host: Host, journal: Journal, options: RestoreOpti
     }
     try {
       if (owner !== undefined) begin(owner);
-      const outcome = await undo(host, entry, overwrite);
-      if (typeof outcome === 'object') problems.push({ path, message: outcome.problem });
-      else {
+      const outcome = await undo(host, journal, entry, overwrite);
+      if (typeof outcome === 'object') {
+        stuck ||= owner !== undefined;
+        problems.push({ path, message: outcome.problem });
+      } else {
         journal.undone(entry.sequence);
         if (outcome !== 'nothing to do') undone.push({ path, to: outcome });
       }
     } catch (error) {
-      if (error instanceof InUseError) inUse = true;
+      stuck ||= owner !== undefined;
       const hint = isLabError(error) && error.hint !== undefined ? ` (${error.hint})` : '';
       problems.push({ path, message: `${error instanceof Error ? error.message : String(error)}${hint}` });
     }
@@ -95,7 +104,7 @@ export function oneWayOf(journal: Journal): Restored['oneWay'] {
 
 type Undone = 'nothing to do' | string | undefined | { readonly problem: string };
 
-function undo(host: Host, entry: Entry, overwrite: boolean): Promise<Undone> {
+function undo(host: Host, journal: Journal, entry: Entry, overwrite: boolean): Promise<Undone> {
   const { change } = entry;
   switch (change.kind) {
     case 'attribute':
@@ -115,7 +124,7 @@ function undo(host: Host, entry: Entry, overwrite: boolean): Promise<Undone> {
     case 'module':
       return undoModule(host, change);
     case 'device':
-      return undoDevice(host, change);
+      return undoDevice(host, journal, change);
     case 'swap':
       return swapOff(host, change.path);
   }
@@ -171,7 +180,10 @@ async function undoController(
   const [now] = await host.tryRead([path]);
   if (now === undefined || !now.trim().split(/\s+/).includes(controller)) return 'nothing to do';
   await host.write(path, `-${controller}\n`);
-  return `-${controller}`;
+  const [after = ''] = await host.read([path]);
+  return after.trim().split(/\s+/).includes(controller)
+    ? { problem: `still has '${controller}' after '-${controller}' was written` }
+    : `-${controller}`;
 }
 
 /** Ends all that runs in the cgroup, waits until it is empty, removes it. */
@@ -209,22 +221,42 @@ async function undoBind(host: Host, { name, driver }: Change & { kind: 'bind' })
   return 'unbound';
 }
 
-/** As in apply, what is registered only goes with the module; without that, no WQ could be bound again. */
 async function undoModule(host: Host, { was }: Change & { kind: 'module' }): Promise<Undone> {
   const paths = was.attributes.map(({ path, codec }) => ({ path, codec }));
   const isAsWas = async () => differences(was, await readState(host, undefined, paths));
-  if ((await isAsWas()).length === 0 && !(await isRegistered(host))) return 'nothing to do';
+  if ((await isAsWas()).length === 0 && !(await needsReload(host))) return 'nothing to do';
   await reloadModule(host, was.attributes);
   const left = await isAsWas();
   return left.length === 0 ? 'loaded anew' : { problem: `${left.join(', ')} after it was loaded anew` };
 }
 
-async function undoDevice(host: Host, { device, was }: Change & { kind: 'device' }): Promise<Undone> {
+async function undoDevice(
+  host: Host,
+  journal: Journal,
+  { device, was }: Change & { kind: 'device' },
+): Promise<Undone> {
   const paths = was.attributes.map(({ path, codec }) => ({ path, codec }));
   if (differences(was, await readState(host, device, paths)).length === 0) return 'nothing to do';
-  await reinstate(host, device, was);
+  await configureAsWas(host, device, was);
+  if (Object.values(was.drivers).includes(iaaDriver) && (await needsReload(host))) {
+    await reloadAsIs(host, journal);
+  }
+  await bindAsWas(host, device, was);
   const left = differences(was, await readState(host, device, paths));
   return left.length === 0
     ? 'configured as before'
     : { problem: `${left.join(', ')} after it was configured as before` };
+}
+
+/**
+ * Loads iaa_crypto anew where what is undone had come no further than to unbind. Its attributes go into the journal
+ * first: between the two commands they are nowhere else.
+ */
+async function reloadAsIs(host: Host, journal: Journal): Promise<void> {
+  const was = await readDriverState(host);
+  const step = { id: `${iaaModule}.reload`, affects: 'machine' } as const;
+  const change = { kind: 'module', path: iaaDriverDirectory, module: iaaModule, was } as const;
+  const sequence = journal.intend(step, change);
+  await reloadModule(host, was.attributes);
+  journal.undone(sequence);
 }

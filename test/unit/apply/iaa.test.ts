@@ -15,7 +15,8 @@ import { MockHost } from '../../../src/host/mock.js';
 import { hostPath } from '../../../src/host/path.js';
 import { plan } from '../../../src/plan/plan.js';
 import { buildMachine } from '../../../src/testing/index.js';
-import { entriesOf, treeOf } from '../../../src/testing/machine.js';
+import { treeOf } from '../../../src/testing/machine.js';
+import { settingsOf } from '../../support/fault-points.js';
 
 const crypto = '/sys/bus/dsa/drivers/crypto';
 const devices = '/sys/bus/dsa/devices';
@@ -50,17 +51,6 @@ workload: { usemem: { processes: 1, size: 64M } }
   await applyPlan(host, plan(inventory, experiment, cell), inventory, state);
 }
 
-/** The readable files and links, but the kernel's log and the status of the last command. */
-function settingsOf(): Record<string, string> {
-  return Object.fromEntries(
-    entriesOf(tree).flatMap((entry) => {
-      if (/\/(?:cmd_status|kmsg|cgroup\.procs)$/.test(entry.path)) return [];
-      if (entry.kind === 'file') return [[entry.path, entry.content.toString()]];
-      return [[entry.path, entry.kind === 'link' ? entry.target : 'directory']];
-    }),
-  );
-}
-
 /** As if the workload had stored pages. */
 function storePages(count: number): void {
   for (const name of ['stored_pages', 'pool_total_size']) {
@@ -70,7 +60,7 @@ function storePages(count: number): void {
 
 describe('IAA, applied and restored', () => {
   it('is as planned, and then as before to the byte', async () => {
-    const before = settingsOf();
+    const before = settingsOf(tree);
     await applyIaa(
       '{ wqs: [{ size: 64, name: a }, { size: 64, name: b }], driver: { verify_compress: false } }',
     );
@@ -85,11 +75,11 @@ describe('IAA, applied and restored', () => {
     assert.deepEqual([name, size, verify, used], ['b\n', '64\n', '0\n', 'deflate-iaa\n']);
     const restored = await restoreHost(host, state);
     assert.equal(restored.state, 'restored');
-    assert.deepEqual(settingsOf(), before);
+    assert.deepEqual(settingsOf(tree), before);
   });
 
   it('unbinds nothing while pages live in it: exit 5, and restore finishes when they are gone', async () => {
-    const before = settingsOf();
+    const before = settingsOf(tree);
     await applyIaa('{ wqs: [{ size: 64 }] }');
     storePages(2048);
     await assert.rejects(restoreHost(host, state), (error) => {
@@ -107,11 +97,11 @@ describe('IAA, applied and restored', () => {
     await host.write(compressor, 'deflate-iaa\n');
     await host.write(compressor, `${before[compressor]}`);
     await restoreHost(host, state);
-    assert.deepEqual(settingsOf(), before);
+    assert.deepEqual(settingsOf(tree), before);
   });
 
   it('goes back when a step fails, through what the failed step has left', async () => {
-    const before = settingsOf();
+    const before = settingsOf(tree);
     // The hardware refuses: no engine is in the WQ's group.
     await assert.rejects(
       applyIaa(
@@ -128,11 +118,11 @@ describe('IAA, applied and restored', () => {
       return write(path, text, options);
     };
     await assert.rejects(applyIaa('{ wqs: [{ size: 64 }] }'), FailedRestoredError);
-    assert.deepEqual(settingsOf(), before);
+    assert.deepEqual(settingsOf(tree), before);
   });
 
   it('leaves a device alone that somebody else took meanwhile, unless told to overwrite', async () => {
-    const before = settingsOf();
+    const before = settingsOf(tree);
     await applyIaa('{ wqs: [{ size: 64 }] }');
     await host.write(compressor, 'lzo\n');
     await host.write(hostPath(crypto, 'unbind'), 'wq3.0\n');
@@ -144,17 +134,17 @@ describe('IAA, applied and restored', () => {
     assert.equal((await host.read([hostPath(devices, 'iax3/wq3.0/type')]))[0], 'none\n');
     assert.equal((await host.read([hostPath(devices, 'iax1/wq1.0/size')]))[0], '128\n');
     await restoreHost(host, state, { overwrite: true });
-    assert.deepEqual(settingsOf(), before);
+    assert.deepEqual(settingsOf(tree), before);
   });
 
   it('brings a swap area of its own and takes it away', async () => {
     const file = '/sys/class/block/nvme1n1/size';
     tree.apply({ kind: 'file', path: file, text: '2097152\n', mode: 0o444 });
-    const before = settingsOf();
+    const before = settingsOf(tree);
     await applyIaa('{ wqs: [{ size: 64 }] }', 'swap: { device: /dev/nvme1n1 }');
     const [swaps = ''] = await host.read([hostPath('/proc/swaps')]);
     assert.match(swaps, /^\/dev\/nvme1n1 .*\t1$/m);
     await restoreHost(host, state);
-    assert.deepEqual(settingsOf(), before);
+    assert.deepEqual(settingsOf(tree), before);
   });
 });
