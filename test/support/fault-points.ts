@@ -60,6 +60,14 @@ export function settingsOf(tree: MemoryTree): Record<string, string> {
   );
 }
 
+/** Enables zswap and puts back what it was: once and for all, since the first time cannot be undone. */
+export async function setUpZswap(host: Host): Promise<void> {
+  const enabled = hostPath('/sys/module/zswap/parameters/enabled');
+  const [was = ''] = await host.read([enabled]);
+  await host.write(enabled, 'Y\n');
+  await host.write(enabled, was);
+}
+
 function isSame(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   const paths = Object.keys(a);
   return paths.length === Object.keys(b).length && paths.every((path) => a[path] === b[path]);
@@ -89,11 +97,7 @@ export class FaultTrial {
     const { name } = each;
     const tree = treeOf(each.machine);
     const host = mockOf(tree);
-    // Once and for all: the first enable of zswap cannot be undone.
-    const enabled = hostPath('/sys/module/zswap/parameters/enabled');
-    const [was = ''] = await host.read([enabled]);
-    await host.write(enabled, 'Y\n');
-    await host.write(enabled, was);
+    await setUpZswap(host);
     const entries = entriesOf(tree);
     const first = settingsOf(tree);
     const inventory = await discover(host);

@@ -16,7 +16,7 @@ import { hostPath } from '../../../src/host/path.js';
 import { plan } from '../../../src/plan/plan.js';
 import { buildMachine } from '../../../src/testing/index.js';
 import { treeOf } from '../../../src/testing/machine.js';
-import { settingsOf } from '../../support/fault-points.js';
+import { settingsOf, setUpZswap } from '../../support/fault-points.js';
 
 const crypto = '/sys/bus/dsa/drivers/crypto';
 const devices = '/sys/bus/dsa/devices';
@@ -30,8 +30,7 @@ beforeEach(async () => {
   state = mkdtempSync(join(tmpdir(), 'iaa-apply-'));
   tree = treeOf(buildMachine({ kernel: 'mainline 6.18', packages: 1, coresPerPackage: 4, iaaPerPackage: 2 }));
   host = new MockHost('mock:memory', '/memory', tree);
-  // Once and for all: the first enable cannot be undone.
-  await host.write(hostPath('/sys/module/zswap/parameters/enabled'), 'Y\n');
+  await setUpZswap(host);
 });
 afterEach(() => rmSync(state, { recursive: true }));
 
