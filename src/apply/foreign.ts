@@ -1,4 +1,6 @@
 /** What somebody else did to a device or module since we left it: that is not ours to undo. */
+
+import type { RestoreProblem } from '../errors.js';
 import { chomp } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
 import { differences, type RememberedState, readState } from './dsa-bus.js';
@@ -19,9 +21,15 @@ export function ownerOf(change: Change): string | undefined {
   }
 }
 
+/** An unbound device differs in dozens of attributes: the first say what happened. */
+const shownDifferences = 3;
+
 /** Why a device or module is left alone, by name: those that are not as the journal's last word on them says. */
-export async function changedByOthers(host: Host, entries: readonly Entry[]): Promise<Map<string, string>> {
-  const left = new Map<string, string>();
+export async function changedByOthers(
+  host: Host,
+  entries: readonly Entry[],
+): Promise<Map<string, RestoreProblem>> {
+  const left = new Map<string, RestoreProblem>();
   for (const { change } of entries) {
     if (change.kind !== 'device' && change.kind !== 'module') continue;
     const owner = change.kind === 'device' ? change.device : change.module;
@@ -44,10 +52,10 @@ export async function changedByOthers(host: Host, entries: readonly Entry[]): Pr
     const found = differences(comparable, now);
     const isAsBefore = differences(change.was, now).length === 0;
     if (found.length > 0 && !isAsBefore) {
-      left.set(
-        owner,
-        `somebody else changed it since: ${found.map(chomp).join(', ')}; left alone (--overwrite puts it back as before us)`,
-      );
+      const more = found.length > shownDifferences ? [`${found.length - shownDifferences} more`] : [];
+      const changes = [...found.slice(0, shownDifferences).map(chomp), ...more].join(', ');
+      const message = `somebody else changed it since: ${changes}; left alone (--overwrite puts it back as before us)`;
+      left.set(owner, { path: change.path, message });
     }
   }
   return left;

@@ -51,7 +51,8 @@ export async function restore(host: Host, journal: Journal, options: RestoreOpti
     (entry) => !entry.undone && (options.only === undefined || entry.affects === options.only),
   );
   const overwrite = options.overwrite ?? false;
-  const others = overwrite ? new Map<string, string>() : await changedByOthers(host, entries);
+  const others = overwrite ? new Map<string, RestoreProblem>() : await changedByOthers(host, entries);
+  problems.push(...others.values());
   const begin = (owner: string): void => {
     const remembered = journal.entries.find(
       ({ change }) => (change.kind === 'device' || change.kind === 'module') && ownerOf(change) === owner,
@@ -68,12 +69,7 @@ export async function restore(host: Host, journal: Journal, options: RestoreOpti
     // A value from before a change that stays would be taken for restored, or undo what is still needed.
     if (stuck || problems.some((problem) => problem.path === path)) continue;
     const owner = ownerOf(entry.change);
-    if (owner !== undefined && others.has(owner)) {
-      const message = others.get(owner);
-      if (message !== undefined && entry.change.kind !== 'attribute' && entry.change.kind !== 'bind')
-        problems.push({ path, message });
-      continue;
-    }
+    if (owner !== undefined && others.has(owner)) continue;
     try {
       if (owner !== undefined) begin(owner);
       const outcome = await undo(host, journal, entry, overwrite);
