@@ -117,11 +117,11 @@ async function runGuestTests(tally) {
   }
 }
 
-/** The native tests are programs of their own; their script names each that ended well and stops at the first other. */
-async function runNativeTests(tally) {
-  const { ok, output } = await run(['scripts/native-test.sh']);
+/** Programs of their own, whose script names each that ended well and stops at the first other. */
+async function runPrograms(tally, script) {
+  const { ok, output } = await run([script]);
   for (const _ of output.matchAll(/^ok /gm)) tally.pass();
-  if (!ok) tally.fail('scripts/native-test.sh', output);
+  if (!ok) tally.fail(script, output);
 }
 
 const parallel = availableParallelism();
@@ -141,7 +141,8 @@ const stages = [
   },
   { name: 'lint', run: (tally) => runChecks(tally, textChecks, 1) },
   { name: 'tidy', run: async (tally) => runChecks(tally, await tidyChecks(), parallel) },
-  { name: 'native', guarded: true, run: runNativeTests },
+  { name: 'native', guarded: true, run: (tally) => runPrograms(tally, 'scripts/native-test.sh') },
+  { name: 'fuzz', guarded: true, run: (tally) => runPrograms(tally, 'scripts/fuzz') },
   {
     name: 'unit',
     guarded: true,

@@ -12,7 +12,7 @@ import { statusCommand } from './commands/status.js';
 import { topologyCommand } from './commands/topology.js';
 import { verifyCommand } from './commands/verify.js';
 import { vmCommand } from './commands/vm.js';
-import { printError } from './terminal.js';
+import { print, printError } from './terminal.js';
 import { assertTrusted } from './trust.js';
 
 const epilogue = `
@@ -35,7 +35,10 @@ function program(): Command {
     .option('--state <directory>', 'where journal, lock and records are kept (live: /var/lib/iaa-zswap)')
     .addHelpText('after', epilogue)
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ writeErr: (text) => printError(text.trimEnd()) })
+    .configureOutput({
+      writeOut: (text) => print(text.trimEnd()),
+      writeErr: (text) => printError(text.trimEnd()),
+    })
     .exitOverride();
   const commands = [
     topologyCommand(),

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ExitCode } from '../../src/errors.js';
-import { packageVersion } from '../../src/native/load.js';
+import { packageRoot, packageVersion } from '../../src/native/load.js';
 import { iaaZswap } from '../support/program.js';
 
 const commands = [
@@ -35,6 +38,15 @@ describe('help', () => {
   it('names every exit code', () => {
     const [, codes = ''] = stdout.split('Exit codes:');
     for (const exitCode of Object.values(ExitCode)) assert.match(codes, new RegExp(`\\b${exitCode}\\b`));
+  });
+
+  it('ends quietly when its reader goes away', async () => {
+    const child = spawn(process.execPath, [join(packageRoot(), 'dist/cli.js'), 'run', '--help']);
+    child.stdout.destroy();
+    const said: string[] = [];
+    child.stderr.on('data', (chunk) => said.push(String(chunk)));
+    const [code] = await once(child, 'close');
+    assert.deepEqual([code, said.join('')], [0, '']);
   });
 
   it('is there for each command', () => {

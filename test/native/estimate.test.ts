@@ -2,24 +2,16 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { compressors, openCompressor } from '../../src/codec/compressor.js';
+import { compressors } from '../../src/codec/compressor.js';
 import { RequirementError, UsageError } from '../../src/errors.js';
 import { type EstimateOptions, estimate, sample } from '../../src/estimate/estimate.js';
 import { openFile, openProcess, type PageSource, pageBytes, processesOf } from '../../src/estimate/source.js';
 import { zsmallocBytes } from '../../src/estimate/zsmalloc.js';
+import { anonymousPages, chargedLengths } from '../support/anonymous-pages.js';
 
 const all: EstimateOptions = { folioPages: 1, samplePages: 1e9, seed: 1 };
 
@@ -41,14 +33,6 @@ function noise(pages: number): Buffer {
     .digest();
 }
 
-/** Charged bytes of the pages that are not zero, by the codec itself. */
-function direct(name: string, pages: readonly Uint8Array[]): number[] {
-  const compressor = openCompressor(name);
-  return pages
-    .filter((page) => page.some((byte) => byte !== 0))
-    .map((page) => Math.min(compressor.compress(page).data.length, pageBytes));
-}
-
 function pagesOf(data: Uint8Array): Uint8Array[] {
   return Array.from({ length: Math.ceil(data.length / pageBytes) }, (_, index) => {
     const page = new Uint8Array(pageBytes);
@@ -66,7 +50,7 @@ function agrees(sources: readonly PageSource[], pages: readonly Uint8Array[]): v
   assert.equal(result.sampledPages, pages.length);
   for (const { name, absent, ...values } of result.compressors) {
     if (absent !== undefined) continue;
-    const lengths = direct(name, pages);
+    const lengths = chargedLengths(name, pages);
     assert.equal(values.chargedBytesPerPage, mean(lengths));
     assert.equal(values.ratio, pageBytes / mean(lengths));
     // Nothing was left to chance.
@@ -186,32 +170,8 @@ describe('estimate of processes', () => {
   });
   after(() => child.kill('SIGKILL'));
 
-  /** Its anonymous pages by way of smaps' own addresses, page by page. */
-  function anonymousPages(): Uint8Array[] {
-    const pagemap = openSync(`/proc/${pid}/pagemap`, 'r');
-    const memory = openSync(`/proc/${pid}/mem`, 'r');
-    const pages: Uint8Array[] = [];
-    for (const line of readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
-      const [range = '', access = ''] = line.split(' ');
-      if (!access.endsWith('p') || line.includes('[v')) continue;
-      const [start = 0n, end = 0n] = range.split('-').map((address) => BigInt(`0x${address}`));
-      for (let at = start; at < end; at += 4096n) {
-        const entry = Buffer.alloc(8);
-        readSync(pagemap, entry, 0, 8, Number(at / 512n));
-        const bits = entry.readBigUInt64LE() >> 61n;
-        if (bits !== 0b100n && bits !== 0b110n) continue;
-        const page = new Uint8Array(pageBytes);
-        assert.equal(readSync(memory, page, 0, pageBytes, at), pageBytes);
-        pages.push(page);
-      }
-    }
-    closeSync(pagemap);
-    closeSync(memory);
-    return pages;
-  }
-
   it('equals a direct run of the codec on the same pages', () => {
-    const pages = anonymousPages();
+    const pages = anonymousPages(pid);
     assert.ok(pages.length > 256);
     const source = openProcess(pid, pageBytes);
     agrees([source], pages);
@@ -219,7 +179,7 @@ describe('estimate of processes', () => {
   });
 
   it('finds the same pages in larger folios', () => {
-    const pages = anonymousPages().length;
+    const pages = anonymousPages(pid).length;
     const source = openProcess(pid, 16 * pageBytes);
     const result = estimate([source], { ...all, folioPages: 16 });
     source.close();
