@@ -4,6 +4,13 @@ import type { Host } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
 import { addFinding, kernelFile, parseWith, readList } from '../kernel/attribute.js';
 import {
+  intelPstateAttribute,
+  intelPstateSettings,
+  policyAttribute,
+  policySettings,
+  readCpufreq,
+} from '../kernel/cpufreq.js';
+import {
   iaaAttribute,
   iaaDriverSettings,
   readIaaAttributes,
@@ -20,7 +27,7 @@ import { readThp, thpDirectory, thpSizeEnabled, thpSwitch, thpSwitches } from '.
 import { readCoresPerPackage, readTopology } from '../kernel/topology.js';
 import { readZswap, zswapParameter, zswapParameterCodec, zswapParameters } from '../kernel/zswap.js';
 import type {
-  CgroupState,
+  CpufreqState,
   CpuTopology,
   Finding,
   IaaState,
@@ -44,6 +51,7 @@ export async function discover(host: Host): Promise<Inventory> {
   const findings: Finding[] = [];
   const { kernel, source } = await readIdentity(host, findings);
   const cpu = await readTopology(host, findings);
+  const cpufreq = await readCpufreq(host, findings);
   const memory = await readMemory(host, findings);
   const swap = (await readSwaps(host, findings)) ?? [];
   const compressors = await readCompressors(host, findings);
@@ -51,7 +59,7 @@ export async function discover(host: Host): Promise<Inventory> {
   const thp = await readThp(host, findings);
   const cgroup = await readCgroup(host, findings);
   const iaa = await readIaa(host, findings, cpu);
-  const attributes = await readAttributes(host, findings, zswap, thp, cgroup, iaa);
+  const attributes = await readAttributes(host, findings, { cpufreq, zswap, thp, cgroup, iaa });
   addShortcomings(findings, { swap: swap.length, zswap, thp });
   return {
     schemaVersion: 1,
@@ -59,6 +67,7 @@ export async function discover(host: Host): Promise<Inventory> {
     source,
     kernel,
     cpu,
+    cpufreq,
     memory,
     swap,
     compressors,
@@ -93,14 +102,26 @@ function iaaSettings(iaa: IaaState): [HostPath, CodecName][] {
   ];
 }
 
+function cpufreqSettings({ policies }: CpufreqState): [HostPath, CodecName][] {
+  return [
+    ...policies.flatMap(({ name }) =>
+      Object.entries(policySettings).map(([attribute, codec]): [HostPath, CodecName] => [
+        policyAttribute(name, attribute),
+        codec,
+      ]),
+    ),
+    ...Object.entries(intelPstateSettings).map(([attribute, codec]): [HostPath, CodecName] => [
+      intelPstateAttribute(attribute),
+      codec,
+    ]),
+  ];
+}
+
 /** The exact texts of all that a plan may set and that reads as its codec says. */
 async function readAttributes(
   host: Host,
   findings: Finding[],
-  zswap: ZswapState | undefined,
-  thp: ThpState | undefined,
-  cgroup: CgroupState,
-  iaa: IaaState | undefined,
+  { cpufreq, zswap, thp, cgroup, iaa }: Pick<Inventory, 'cpufreq' | 'zswap' | 'thp' | 'cgroup' | 'iaa'>,
 ): Promise<Record<string, string>> {
   const settable: [HostPath, CodecName][] = [
     ...Object.keys(zswap?.parameters ?? {}).map((name): [HostPath, CodecName] => [
@@ -113,6 +134,7 @@ async function readAttributes(
     ]),
     ...(thp?.sizes ?? []).map((size): [HostPath, CodecName] => [thpSizeEnabled(size.name), 'choice']),
     ...Object.entries(vmSysctls).map(([name, codec]): [HostPath, CodecName] => [vmSysctl(name), codec]),
+    ...(cpufreq === undefined ? [] : cpufreqSettings(cpufreq)),
     ...(iaa === undefined ? [] : iaaSettings(iaa)),
   ];
   const files = settable.map(([path, name]) => {

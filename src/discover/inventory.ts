@@ -44,6 +44,26 @@ export interface CpuTopology {
   readonly nodeOf: Readonly<Record<number, number>>;
 }
 
+/** A cpufreq policy that has a CPU online; frequencies in kHz, as the kernel counts them. */
+export interface CpufreqPolicy {
+  /** As policy0. */
+  readonly name: string;
+  /** scaling_driver, as intel_pstate. */
+  readonly driver: string | undefined;
+  readonly governors: readonly string[] | undefined;
+  /** energy_performance_available_preferences; undefined without hardware-managed P-states. */
+  readonly preferences: readonly string[] | undefined;
+  /** cpuinfo_min_freq and cpuinfo_max_freq. */
+  readonly leastKHz: number | undefined;
+  readonly mostKHz: number | undefined;
+  /** base_frequency: without turbo no frequency is higher. */
+  readonly baseKHz: number | undefined;
+}
+
+export interface CpufreqState {
+  readonly policies: readonly CpufreqPolicy[];
+}
+
 export interface MemoryInfo {
   readonly totalBytes: number;
   readonly availableBytes: number;
@@ -243,6 +263,8 @@ export interface Inventory {
   readonly source: Source;
   readonly kernel: KernelIdentity;
   readonly cpu: CpuTopology;
+  /** undefined where the kernel does not scale frequencies. */
+  readonly cpufreq: CpufreqState | undefined;
   readonly memory: MemoryInfo | undefined;
   readonly swap: readonly SwapArea[];
   /** The compressors that are registered (/proc/crypto); undefined when it cannot be read. */
@@ -254,7 +276,7 @@ export interface Inventory {
   readonly iaa: IaaState | undefined;
   /**
    * The exact text of every attribute a plan may set, by kernel path: zswap parameters, THP switches, vm
-   * sysctls, the cgroup root's cgroup.subtree_control, IAA devices, WQs, engines, groups and the iaa_crypto
+   * sysctls, CPU frequency, the cgroup root's cgroup.subtree_control, IAA devices, WQs, engines, groups and the iaa_crypto
    * driver. A path that is not here is not offered.
    */
   readonly attributes: Readonly<Record<string, string>>;

@@ -43,6 +43,7 @@ const compressor = z
   );
 
 const count = (smallest: number, largest: number) => z.int().min(smallest).max(largest);
+const governorName = z.string().regex(/^[a-z0-9_]{1,32}$/, 'expected a word as powersave');
 const cpuList = z.string().regex(/^\d+(-\d+)?(,\d+(-\d+)?)*$/, 'expected a CPU list as 0-3,8');
 const distinct = <T>(values: readonly T[]) => new Set(values).size === values.length;
 
@@ -127,6 +128,16 @@ const experimentFields = z.strictObject({
       min_free_kbytes: count(0, 2 ** 31 - 1).optional(),
       vfs_cache_pressure: count(0, 10_000).optional(),
       compaction_proactiveness: count(0, 100).optional(),
+    })
+    .default({}),
+  /** Frequency and power of all CPUs that are online: /sys/devices/system/cpu/cpufreq and intel_pstate. */
+  cpu: z
+    .strictObject({
+      scaling_governor: governorName.optional(),
+      energy_performance_preference: governorName.optional(),
+      scaling_min_freq_khz: count(1, 2 ** 31 - 1).optional(),
+      scaling_max_freq_khz: count(1, 2 ** 31 - 1).optional(),
+      no_turbo: z.boolean().optional(),
     })
     .default({}),
   /** IAA; only cells whose compressor is one of its algorithms set it up. */

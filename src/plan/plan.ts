@@ -5,6 +5,7 @@ import type { Experiment } from '../experiment/schema.js';
 import { vmSysctl } from '../kernel/sysctl.js';
 import { planCgroup } from './cgroup.js';
 import { checkCpus, checkSwap } from './checks.js';
+import { planCpufreq } from './cpufreq.js';
 import { planIaa } from './iaa.js';
 import { asSaid, Planner } from './planner.js';
 import type { Plan } from './steps.js';
@@ -33,6 +34,7 @@ export function plan(
   planZswap(planner, inventory, experiment, cell);
   planThp(planner, inventory, experiment, cell);
   planVm(planner, experiment);
+  planCpufreq(planner, inventory, experiment);
   planSwap(planner, inventory, experiment);
   const cgroup = planCgroup(planner, inventory, experiment);
   const workload = usememTask(experiment.workload.usemem, inventory.cpu);

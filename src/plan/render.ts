@@ -1,3 +1,4 @@
+import { formatCpuList } from '../kernel/topology.js';
 import type { Plan, Step } from './steps.js';
 
 /** A plan as a person reads it: what is written where, whom it affects, and what cannot be undone. */
@@ -16,11 +17,11 @@ export function renderPlan(plan: Plan): string {
   ].join('\n');
 }
 
-/** The ids of what is so already; of an IAA device only its name. */
+/** The ids of what is so already; of an IAA device only its name, of CPUs only the key. */
 function alreadyNames(plan: Plan): string[] {
   const device = /^\/sys\/bus\/dsa\/devices\/(iax\d+)\//;
   const names = plan.already.map((step) =>
-    step.kind === 'bind' ? step.device : (device.exec(step.path)?.[1] ?? step.id),
+    step.kind === 'bind' ? step.device : (device.exec(step.path)?.[1] ?? keyOf(step)),
   );
   return [...new Set(names)];
 }
@@ -51,7 +52,7 @@ interface Line {
  * are set alike: a machine has hundreds of these attributes.
  */
 function linesOf(steps: readonly Step[]): Line[] {
-  const lines: (Line & { last?: string })[] = [];
+  const lines: (Line & { last?: string; policies?: number[] })[] = [];
   let part: { folder: string; words: string[] } | undefined;
   const endPart = (): void => {
     if (part === undefined) return;
@@ -67,6 +68,15 @@ function linesOf(steps: readonly Step[]): Line[] {
       lines.splice(-1, 1, { ...before, name: `${before.name.replace(/ to .*/, '')} to ${name}`, last: name });
   };
   for (const step of steps) {
+    const policy = policyOf(step);
+    if (policy !== undefined) {
+      endPart();
+      const [name, text, before] = [keyOf(step), describeStep(step), lines.at(-1)];
+      if (before?.policies !== undefined && before.name === name && before.text === text) {
+        before.policies.push(policy);
+      } else lines.push({ name, text, policies: [policy] });
+      continue;
+    }
     if (step.kind === 'attribute' && step.of !== undefined && kindOf(step.id) !== undefined) {
       const at = step.path.lastIndexOf('/');
       const folder = step.path.slice(0, at);
@@ -82,7 +92,21 @@ function linesOf(steps: readonly Step[]): Line[] {
     });
   }
   endPart();
-  return lines;
+  return lines.map(({ name, text, policies }) => ({
+    name,
+    text: policies === undefined ? text : `${text}  (cpufreq policies ${formatCpuList(policies)})`,
+  }));
+}
+
+/** The number of the cpufreq policy that a step is for. */
+function policyOf(step: Step): number | undefined {
+  const number = /:policy(\d+)$/.exec(step.id)?.[1];
+  return number === undefined ? undefined : Number(number);
+}
+
+/** A step's id without the policy: there is one for each CPU. */
+function keyOf(step: Step): string {
+  return step.id.replace(/:policy\d+$/, '');
 }
 
 /** As `wq1` of wq1.0: neighbours of one kind in one device. */

@@ -95,8 +95,8 @@ const machines: Readonly<Record<string, Machine>> = {
   },
   'iaa-cpus-offline': {
     bound: 2,
-    comments: ['CPUs 2, 3 and 12 to 15 are offline.'],
-    options: { ...small, iaaPerPackage: 1, offlineCpus: [2, 3, 12, 13, 14, 15] },
+    comments: ['CPUs 2, 3 and 12 to 15 are offline. intel_pstate scales the frequency.'],
+    options: { ...small, iaaPerPackage: 1, offlineCpus: [2, 3, 12, 13, 14, 15], cpufreq: true },
   },
   'iaa-no-node': {
     bound: 2,

@@ -44,9 +44,15 @@ cgroup: { memory.high: 32M }
 `),
   },
   {
-    name: 'as booted, mainline 6.18',
-    machine: buildMachine({ ...small, kernel: 'mainline 6.18' }),
-    experiment: experiment('iaa: {}\n'),
+    name: 'as booted but for the CPUs, mainline 6.18',
+    machine: buildMachine({ ...small, coresPerPackage: 2, kernel: 'mainline 6.18', cpufreq: true }),
+    experiment: experiment(`iaa: {}
+cpu:
+  scaling_governor: performance
+  scaling_min_freq_khz: 2500000
+  scaling_max_freq_khz: 2500000
+  no_turbo: true
+`),
   },
   {
     name: 'one of two devices, half configured, mainline 6.12',

@@ -1,6 +1,7 @@
 /**
  * CPU frequency under intel_pstate in active mode (drivers/cpufreq/cpufreq.c, intel_pstate.c). What it forgets no
- * file shows: leaving the governor performance gives the default preference back, not the one before.
+ * file shows: leaving the governor performance gives the default preference back, not the one before, and a limit
+ * that had to give way does not come back with the room for it.
  */
 import { kstrto, sysfsStreq } from './parsing.js';
 import { type Draft, type Errno, parentOf } from './tree.js';
@@ -19,12 +20,15 @@ function wordOf(draft: Draft, list: string, text: string): string | undefined {
     .find((word) => word !== '' && sysfsStreq(text, word));
 }
 
-/** A frequency in kHz, brought into the processor's range. */
+/** A frequency in kHz, brought into the processor's range; the lower limit gives way to the upper one. */
 const storeFrequency: Store = (draft, policy, path, text) => {
   const value = /^\s*(\d{1,10})/.exec(text)?.[1];
   if (value === undefined) return 'EINVAL';
-  const [least, most] = ['min', 'max'].map((end) => Number(draft.value(`${policy}/cpuinfo_${end}_freq`)));
-  draft.write(path, `${Math.min(Math.max(Number(value), least ?? 0), most ?? 0)}\n`);
+  const kHz = (name: string): number => Number(draft.value(`${policy}/${name}`));
+  const inRange = Math.min(Math.max(Number(value), kHz('cpuinfo_min_freq')), kHz('cpuinfo_max_freq'));
+  draft.write(path, `${inRange}\n`);
+  const [lower, upper] = [kHz('scaling_min_freq'), kHz('scaling_max_freq')];
+  draft.write(`${policy}/scaling_min_freq`, `${Math.min(lower, upper)}\n`);
   return undefined;
 };
 

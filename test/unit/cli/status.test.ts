@@ -21,6 +21,7 @@ const bare: Status = {
     lruGen: undefined,
   },
   cpu: { possible: [], online: [], packageOf: {}, nodeOf: {} },
+  cpufreq: undefined,
   memory: undefined,
   swap: [],
   compressors: undefined,

@@ -62,6 +62,22 @@ testWriteRules('CPU frequency', [
     reads: { [`${policy}/scaling_max_freq`]: '3800000\n' },
   },
   {
+    rule: 'frequency: a lower limit gives way to the upper one',
+    machine,
+    given: [{ write: `${policy}/scaling_max_freq`, text: '1000000' }],
+    write: `${policy}/scaling_min_freq`,
+    text: '2500000',
+    reads: { [`${policy}/scaling_min_freq`]: '1000000\n', [`${policy}/scaling_max_freq`]: '1000000\n' },
+  },
+  {
+    rule: 'frequency: an upper limit takes the lower one down',
+    machine,
+    given: [{ write: `${policy}/scaling_min_freq`, text: '2500000' }],
+    write: `${policy}/scaling_max_freq`,
+    text: '1000000',
+    reads: { [`${policy}/scaling_min_freq`]: '1000000\n', [`${policy}/scaling_max_freq`]: '1000000\n' },
+  },
+  {
     rule: 'frequency: EINVAL for a word',
     machine,
     write: `${policy}/scaling_min_freq`,
