@@ -8,6 +8,7 @@ import { checkCpus, checkSwap } from './checks.js';
 import { planCpufreq } from './cpufreq.js';
 import { planIaa } from './iaa.js';
 import { asSaid, Planner } from './planner.js';
+import { forecastPool } from './pool.js';
 import type { Plan } from './steps.js';
 import { planSwap } from './swap.js';
 import { planThp } from './thp.js';
@@ -40,6 +41,7 @@ export function plan(
   const workload = usememTask(experiment.workload.usemem, inventory.cpu);
   checkCpus(planner, inventory, experiment, workload);
   checkSwap(planner, inventory, experiment, workload);
+  const forecast = forecastPool(planner, inventory, experiment, cell, workload);
   if (planner.issues.length > 0) throw new PlanError(planner.issues);
   return {
     cell,
@@ -48,6 +50,7 @@ export function plan(
     warnings: planner.warnings,
     cgroup,
     workload,
+    forecast,
   };
 }
 

@@ -1,4 +1,5 @@
 import { formatCpuList } from '../kernel/topology.js';
+import { describeForecast } from './pool.js';
 import type { Plan, Step } from './steps.js';
 
 /** A plan as a person reads it: what is written where, whom it affects, and what cannot be undone. */
@@ -12,6 +13,7 @@ export function renderPlan(plan: Plan): string {
     ...(plan.already.length === 0 ? [] : [`  already so: ${alreadyNames(plan).join(', ')}`]),
     `  workload in ${plan.cgroup}:`,
     `    usemem ${plan.workload.arguments.join(' ')}`,
+    ...(plan.forecast === undefined ? [] : [`  ${describeForecast(plan.forecast)}`]),
     ...plan.warnings.map((warning) => `  warning: ${warning}`),
     ...oneWayLines(plan),
   ].join('\n');

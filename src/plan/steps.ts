@@ -1,6 +1,7 @@
 import type { Cell } from '../experiment/cells.js';
 import { type CodecName, shownAfter } from '../host/codecs.js';
 import type { HostPath } from '../host/path.js';
+import type { PoolForecast } from './pool.js';
 import type { UsememTask } from './usemem.js';
 
 interface StepBase {
@@ -145,6 +146,8 @@ export interface Plan {
   /** The cgroup that the workload runs in. */
   readonly cgroup: HostPath;
   readonly workload: UsememTask;
+  /** undefined where the ratio of the workload's contents is not known, or nothing limits it. */
+  readonly forecast: PoolForecast | undefined;
   /** What is so already: verified, not done. */
   readonly already: readonly (AttributeStep | BindStep)[];
   /** What a person should know before: what is left out, what the kernel will keep otherwise. */

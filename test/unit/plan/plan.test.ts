@@ -50,6 +50,7 @@ describe('plan', () => {
     cgroup.memory.high  67108864  (/sys/fs/cgroup/iaa-zswap/memory.high)
   workload in /sys/fs/cgroup/iaa-zswap:
     usemem --init-time -w -O -b 1 -s 0 -n 2 64m
+  expected zswap pool: 15 of 1,000 MiB (ratio 5.16, from the cover letter's zswpout; once full, taken again below 900)
   cannot be undone before the next boot: zswap.enabled: zswap stays set up and the kernel no longer swaps in large folios, even after enabled=N
   cannot be undone before the next boot: zswap.compressor: the kernel loads the module of zstd, which stays loaded`,
     );
