@@ -4,20 +4,8 @@ import type { Experiment } from '../experiment/schema.js';
 import { chomp } from '../host/codecs.js';
 import { zswapParameter } from '../kernel/zswap.js';
 import type { Planner } from './planner.js';
+import type { PoolForecast } from './steps.js';
 import type { UsememTask } from './usemem.js';
-
-/** How large zswap's pool will get, from the workload's size and limit and a known ratio. */
-export interface PoolForecast {
-  /** Compressed bytes that the workload leaves in zswap at its largest, without what is there already. */
-  readonly poolBytes: number;
-  /** Where zswap takes no more: max_pool_percent of all memory (mm/zswap.c zswap_max_pages). */
-  readonly fullBytes: number;
-  /** Below which it takes pages again, once full: accept_threshold_percent of that. */
-  readonly acceptBytes: number;
-  readonly ratio: number;
-  /** Where the ratio is from. */
-  readonly source: string;
-}
 
 interface Ratio {
   readonly ratio: number;

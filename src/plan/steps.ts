@@ -1,7 +1,6 @@
 import type { Cell } from '../experiment/cells.js';
 import { type CodecName, shownAfter } from '../host/codecs.js';
 import type { HostPath } from '../host/path.js';
-import type { PoolForecast } from './pool.js';
 import type { UsememTask } from './usemem.js';
 
 interface StepBase {
@@ -137,6 +136,19 @@ export type Step =
 /** The text that a step's attribute gives once the step is done, as far as its codec minds. */
 export function textAfter(step: Pick<AttributeStep, 'codec' | 'value' | 'reads'>): string {
   return shownAfter(step.codec, step.reads ?? step.value);
+}
+
+/** How large zswap's pool will get, from the workload's size and limit and a known ratio. */
+export interface PoolForecast {
+  /** Compressed bytes that the workload leaves in zswap at its largest, without what is there already. */
+  readonly poolBytes: number;
+  /** Where zswap takes no more: max_pool_percent of all memory (mm/zswap.c zswap_max_pages). */
+  readonly fullBytes: number;
+  /** Below which it takes pages again, once full: accept_threshold_percent of that. */
+  readonly acceptBytes: number;
+  readonly ratio: number;
+  /** Where the ratio is from. */
+  readonly source: string;
 }
 
 /** All that one cell does to a machine, in order: pure data, printable, made without touching anything. */

@@ -5,9 +5,8 @@ import { PlanError } from '../../../src/errors.js';
 import { cellsOf } from '../../../src/experiment/cells.js';
 import { parseExperiment } from '../../../src/experiment/file.js';
 import { plan } from '../../../src/plan/plan.js';
-import type { PoolForecast } from '../../../src/plan/pool.js';
 import { renderPlan } from '../../../src/plan/render.js';
-import type { Plan } from '../../../src/plan/steps.js';
+import type { Plan, PoolForecast } from '../../../src/plan/steps.js';
 import { buildMachine, type MachineOptions, mockHost } from '../../../src/testing/index.js';
 
 const gib = 2 ** 30;
