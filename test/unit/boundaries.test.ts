@@ -92,10 +92,10 @@ const mayImport: Readonly<
   run: { values: ['errors', 'host', 'collect', 'apply'], types: [] },
   collect: { values: ['errors', 'host'], types: ['apply', 'discover', 'experiment', 'plan'] },
   study: {
-    values: ['host/path', 'kernel', 'run', 'host/codecs'],
+    values: ['errors', 'host/path', 'kernel', 'run', 'host/codecs'],
     types: ['collect', 'discover', 'experiment'],
   },
-  report: { values: [], types: ['study'] },
+  report: { values: ['study/cells'], types: ['study'] },
   experiment: {
     values: [
       'errors',

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/native/load.js';
-import type { Result } from '../../src/study/record.js';
+import type { MeasuredSet } from '../../src/study/cells.js';
 import type { Guest } from '../../src/vm/index.js';
 import { guestTest, output } from '../support/guest.js';
 
@@ -40,30 +40,29 @@ guestTest(
     const { exitCode, stdout, stderr } = await guest.run(argv);
     assert.equal(exitCode, 0, stderr.toString());
     assert.match(stderr.toString(), /restored: \d+ changes taken back; read again, equal to before the run:/);
-    const [result] = JSON.parse(stdout.toString()) as [Result];
+    const result = JSON.parse(stdout.toString()) as MeasuredSet;
     assert.equal(result.source, 'emulated');
     assert.deepEqual(
-      result.cells.map(({ cell, state, invalid, warnings }) => [
-        cell.compressor,
-        cell.folio,
-        state,
-        invalid,
-        warnings,
+      result.cells.map(({ workload, compressor, folio, n, invalid, failures, warnings }) => [
+        workload,
+        compressor,
+        folio,
+        n,
+        [...invalid, ...failures, ...warnings],
       ]),
       [
-        ['lzo', '64kB', 'complete', [], []],
-        ['zstd', '64kB', 'complete', [], []],
-        ['lzo', '2048kB', 'complete', [], []],
-        ['zstd', '2048kB', 'complete', [], []],
+        ['usemem2', 'lzo', '64k', 1, []],
+        ['usemem2', 'zstd', '64k', 1, []],
+        ['usemem2', 'lzo', '2048k', 1, []],
+        ['usemem2', 'zstd', '2048k', 1, []],
       ],
     );
-    for (const { cell, values } of result.cells) {
-      const name = `${cell.compressor}, ${cell.folio}`;
-      const pages = Number.parseInt(cell.folio, 10) / 4;
+    for (const { compressor, folio, values } of result.cells) {
+      const name = `${compressor}, ${folio}`;
+      const pages = Number.parseInt(folio, 10) / 4;
       const fallbacks =
-        values[cell.folio === '2048kB' ? 'thp_swpout_fallback' : `${cell.folio}_swpout_fallback`] ??
-        Number.NaN;
-      const folios = values[`ZSWPOUT-${cell.folio}`] ?? Number.NaN;
+        values[folio === '2048k' ? 'thp_swpout_fallback' : `${folio}B_swpout_fallback`] ?? Number.NaN;
+      const folios = values[`ZSWPOUT-${folio}B`] ?? Number.NaN;
       const zswpout = values['zswpout'] ?? Number.NaN;
       // kernel.md 6.3: what was not stored in whole folios fell back.
       assert.ok(
@@ -72,7 +71,7 @@ guestTest(
       );
       assert.ok((values['memcg_high'] ?? 0) > 0, name);
       assert.ok((values['total_throughput_kb_s'] ?? 0) > 0, name);
-      if (cell.compressor === 'zstd') {
+      if (compressor === 'zstd') {
         // The pages that were written first are the first that reclaim takes.
         const expected = libzstdBytes(Math.round(zswpout / 2));
         const bytes = values['compressed_bytes_per_page'] ?? Number.NaN;

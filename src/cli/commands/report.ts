@@ -1,21 +1,84 @@
 import { Command } from 'commander';
+import { UsageError } from '../../errors.js';
+import type { CellSet } from '../../study/cells.js';
 import { type CommonOptions, optionsOf } from '../options.js';
 
-/** `report RUN...`: the tables of records on disk. */
+interface ReportCommandOptions extends CommonOptions {
+  readonly published?: string;
+  readonly against?: string;
+}
+
+/** `report RUN...`: the tables of records on disk, or of what was published. */
 export function reportCommand(): Command {
   return new Command('report')
-    .description("print the cover letter's table from records of earlier runs")
-    .argument('<run...>', 'folders of runs')
+    .description("print the cover letter's tables from records of earlier runs, or as published")
+    .argument('[run...]', 'folders of runs')
+    .option('--published <name>', 'the published tables instead: v9')
+    .option(
+      '--against <name>',
+      'set published cells beside those of the runs: v9, or a file of report --json',
+    )
     .action(async (directories: string[], _options: object, command: Command) => {
-      const options = optionsOf<CommonOptions>(command);
+      const options = optionsOf<ReportCommandOptions>(command);
+      const { published, publishedTables, tablesAgainst } = await import('../../report/published.js');
+      const { print, toJson } = await import('../terminal.js');
+      if (options.published !== undefined) {
+        if (directories.length > 0 || options.against !== undefined) {
+          throw new UsageError('report --published takes neither runs nor --against', {
+            hint: "'report RUN --against v9' sets both side by side",
+          });
+        }
+        const set = setNamed(published, options.published);
+        if (set === undefined) {
+          throw new UsageError(`nothing is published as '${options.published}'`, {
+            hint: `there is ${Object.keys(published).join(', ')}`,
+          });
+        }
+        print(options.json === true ? toJson(set) : publishedTables(set));
+        return;
+      }
+      if (directories.length === 0) {
+        throw new UsageError('report needs the folder of a run', {
+          hint: "'iaa-zswap run' prints where its record is; --published v9 needs none",
+        });
+      }
       const { readRecord } = await import('../../collect/record.js');
+      const { measuredSet } = await import('../../study/cells.js');
       const { study } = await import('../../study/record.js');
       const { usememTables } = await import('../../report/usemem-table.js');
-      const { print, toJson } = await import('../terminal.js');
       const results = [];
       for (const directory of directories) results.push(study(await readRecord(directory)));
+      if (options.json === true) {
+        print(toJson(measuredSet(results)));
+        return;
+      }
+      const against = options.against === undefined ? undefined : await cellSet(published, options.against);
       print(
-        options.json === true ? toJson(results) : results.map((result) => usememTables(result)).join('\n'),
+        results
+          .map((result) => (against === undefined ? usememTables(result) : tablesAgainst(result, against)))
+          .join('\n'),
       );
     });
+}
+
+function setNamed(published: Readonly<Record<string, CellSet>>, name: string): CellSet | undefined {
+  return Object.hasOwn(published, name) ? published[name] : undefined;
+}
+
+/** A published set by its name, or a file of cells. */
+async function cellSet(published: Readonly<Record<string, CellSet>>, name: string): Promise<CellSet> {
+  const found = setNamed(published, name);
+  if (found !== undefined) return found;
+  const { readFile } = await import('node:fs/promises');
+  const { parseCellSet } = await import('../../study/cells.js');
+  let text: string;
+  try {
+    text = await readFile(name, 'utf8');
+  } catch (cause) {
+    throw new UsageError(`${name}: neither a published set nor a file that can be read`, {
+      cause,
+      hint: `published: ${Object.keys(published).join(', ')}`,
+    });
+  }
+  return parseCellSet(text, name);
 }

@@ -4,6 +4,7 @@ import type { RunOutcome } from '../../experiment/run.js';
 import type { Experiment } from '../../experiment/schema.js';
 import { chomp } from '../../host/codecs.js';
 import type { Host } from '../../host/host.js';
+import type { Result } from '../../study/record.js';
 import { openCommandHost, optionsOf, stateDirectoryOf } from '../options.js';
 import { takeHelp } from './plan.js';
 
@@ -31,7 +32,7 @@ export function runCommand(): Command {
       try {
         if (options.yes !== true) await ask(host, experiments, options.take ?? false, signal);
         const stateDirectory = await stateDirectoryOf(options);
-        const results = [];
+        const results: Result[] = [];
         for (const [file, experiment] of experiments) {
           results.push(
             await runOne(host, file, experiment, {
@@ -43,8 +44,9 @@ export function runCommand(): Command {
           );
         }
         if (options.json === true) {
+          const { measuredSet } = await import('../../study/cells.js');
           const { print, toJson } = await import('../terminal.js');
-          print(toJson(results));
+          print(toJson(measuredSet(results)));
         }
       } finally {
         await host.close();
@@ -96,7 +98,7 @@ function environmentVersions(): Record<string, string> {
   throw new UsageError('IAA_ZSWAP_ENVIRONMENT is not a JSON object of words', { hint: 'unset it' });
 }
 
-async function runOne(host: Host, file: string, experiment: Experiment, options: OneRun): Promise<object> {
+async function runOne(host: Host, file: string, experiment: Experiment, options: OneRun): Promise<Result> {
   const { runExperiment } = await import('../../experiment/run.js');
   const { readRecord } = await import('../../collect/record.js');
   const { study } = await import('../../study/record.js');
@@ -120,7 +122,7 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
     printError(`record: ${outcome.directory}`);
     if (outcome.cellsFailed > 0) process.exitCode = ExitCode.failedRestored;
     else if (result.cells.some((cell) => cell.invalid.length > 0)) process.exitCode ||= ExitCode.checkSaidNo;
-    return { record: outcome.directory, ...result };
+    return result;
   } finally {
     progress.end();
   }

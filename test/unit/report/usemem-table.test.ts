@@ -33,7 +33,14 @@ const letter: CellResult[] = [
   },
 }));
 
-const head = { experiment: 'usemem30', source: 'hardware', machine: 'SPR' } as const;
+const head = {
+  experiment: 'usemem30',
+  source: 'hardware',
+  machine: 'SPR',
+  workload: 'usemem30',
+  kernel: '6.15.0',
+  batches: false,
+} as const;
 const collapsed = (text: string) => text.split('\n').map((line) => line.trim().replace(/\s+/g, ' '));
 
 describe('usememTables', () => {

@@ -1,0 +1,156 @@
+import { ParseError, UsageError } from '../errors.js';
+import { isIaaCompressor } from '../kernel/iaa-crypto.js';
+import type { CellResult, Values } from './cell.js';
+import type { Result } from './record.js';
+
+/** A cell as tables and `--json` have it, whoever measured it. */
+export interface NamedCell {
+  /** As usemem30: usemem with 30 processes. */
+  readonly workload: string;
+  /** As 64k, 2048k. */
+  readonly folio: string;
+  readonly compressor: string;
+  /** A release, or a name as v9. */
+  readonly kernel: string;
+  /** How zswap stores the pages of a folio, as far as is known. */
+  readonly store: 'sequential' | 'batch' | undefined;
+  readonly values: Values;
+}
+
+export interface CellSet {
+  /** hardware, emulated, model; or who published it. */
+  readonly source: string;
+  readonly cells: readonly NamedCell[];
+}
+
+/** A measured cell, or equal ones of several runs. */
+export interface MeasuredCell extends NamedCell {
+  /** How many were measured: values are medians, those of invalid and failed cells left out. */
+  readonly n: number;
+  /** Smallest and largest of each value; where n > 1. */
+  readonly spread?: Readonly<Record<string, readonly [number, number]>>;
+  /** Why cells were left out. */
+  readonly invalid: readonly string[];
+  readonly failures: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export interface MeasuredSet extends CellSet {
+  /** The machine in one line. */
+  readonly machine: string;
+  readonly cells: readonly MeasuredCell[];
+}
+
+/** The cells of results in the names of the published data; throws UsageError for results of different sources. */
+export function measuredSet(results: readonly Result[]): MeasuredSet {
+  const [first] = results;
+  if (first === undefined) throw new UsageError('there are no results', { hint: 'name a run' });
+  const other = results.find(({ source }) => source !== first.source);
+  if (other !== undefined) {
+    throw new UsageError(`${first.source} and ${other.source} numbers do not belong into one set`, {
+      hint: 'report them one by one',
+    });
+  }
+  const groups = new Map<string, { result: Result; cells: CellResult[] }>();
+  for (const result of results) {
+    for (const cell of result.cells) {
+      const key = [
+        result.workload,
+        cell.cell.folio,
+        cell.cell.compressor,
+        result.kernel,
+        result.batches,
+      ].join(' ');
+      const group = groups.get(key) ?? { result, cells: [] };
+      group.cells.push(cell);
+      groups.set(key, group);
+    }
+  }
+  const cells = [...groups.values()].map(({ result, cells: same }) => measuredCell(result, same));
+  return { source: first.source, machine: first.machine, cells };
+}
+
+function measuredCell(result: Result, cells: readonly CellResult[]): MeasuredCell {
+  const good = cells.filter(({ state, invalid }) => state === 'complete' && invalid.length === 0);
+  const keys = [...new Set(good.flatMap(({ values }) => Object.keys(values)))];
+  const sorted = keys.map((key): [string, number[]] => [
+    key,
+    good.flatMap(({ values }) => values[key] ?? []).sort((a, b) => a - b),
+  ]);
+  const { compressor, folio } = cells[0]?.cell ?? { compressor: '', folio: '' };
+  return {
+    workload: result.workload,
+    folio: folioKey(folio),
+    compressor,
+    kernel: result.kernel,
+    // Only IAA's acomp takes batches, and only with the driver of the patches (v9 11/19).
+    store: isIaaCompressor(compressor) && result.batches ? 'batch' : 'sequential',
+    values: Object.fromEntries(sorted.map(([key, values]) => [key, median(values)])),
+    n: good.length,
+    ...(good.length > 1
+      ? {
+          spread: Object.fromEntries(
+            sorted.map(([key, values]) => [key, [values[0] ?? 0, values.at(-1) ?? 0]]),
+          ),
+        }
+      : {}),
+    invalid: cells.flatMap(({ invalid }) => invalid),
+    failures: cells.flatMap(({ failure }) => failure ?? []),
+    warnings: cells.flatMap((cell) => cell.warnings),
+  };
+}
+
+/** Of numbers in ascending order, one at least. */
+function median(sorted: readonly number[]): number {
+  const middle = sorted.length / 2;
+  const [low, high] = [sorted[Math.ceil(middle) - 1] ?? 0, sorted[Math.floor(middle)] ?? 0];
+  return (low + high) / 2;
+}
+
+/** 64kB as the published data has it: 64k. */
+export function folioKey(folio: string): string {
+  return folio.replace(/kB$/, 'k');
+}
+
+/** A set of cells from JSON, as `report --json` prints it. Throws ParseError. */
+export function parseCellSet(text: string, path: string): CellSet {
+  const fail = (found: unknown, expected: string): never => {
+    throw new ParseError({ path, found: String(JSON.stringify(found)).slice(0, 80), expected });
+  };
+  let set: unknown;
+  try {
+    set = JSON.parse(text);
+  } catch {
+    return fail(text, 'JSON');
+  }
+  const { source, cells } = object(set) ?? {};
+  if (typeof source !== 'string' || !Array.isArray(cells)) return fail(set, '{ source, cells: [...] }');
+  return {
+    source,
+    cells: cells.map((cell): NamedCell => {
+      const { workload, folio, compressor, kernel, store, values } = object(cell) ?? {};
+      const words = [workload, folio, compressor, kernel];
+      const [work = '', size = '', name = '', release = ''] = words.map((word) =>
+        typeof word === 'string' ? word : fail(cell, 'a cell with workload, folio, compressor and kernel'),
+      );
+      if (store !== undefined && store !== 'sequential' && store !== 'batch')
+        fail(store, 'sequential or batch');
+      const numbers = Object.entries(object(values) ?? fail(cell, 'a cell with values'));
+      for (const [, value] of numbers) if (!Number.isFinite(value)) fail(value, 'a number');
+      return {
+        workload: work,
+        folio: size,
+        compressor: name,
+        kernel: release,
+        store: store as NamedCell['store'],
+        values: Object.fromEntries(numbers) as Values,
+      };
+    }),
+  };
+}
+
+function object(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
+}
