@@ -30,13 +30,18 @@
         'native/codec/encoder.cc',
         'native/hostfs/host_root.cc',
         'native/hostfs/file_lock.cc',
+        'native/sampler/counter_file.cc',
+        'native/sampler/row_encoder.cc',
+        'native/sampler/sampler.cc',
+        'native/sampler/text_template.cc',
       ],
     },
     {
       'target_name': 'iaa_zswap',
       'dependencies': ['core'],
       'sources': ['native/addon.cc', 'native/napi/compressor_object.cc',
-                  'native/napi/host_root_object.cc', 'native/napi/lock_object.cc'],
+                  'native/napi/host_root_object.cc', 'native/napi/lock_object.cc',
+                  'native/napi/sampler_object.cc'],
       # As a system header: our own warnings are not meant for it.
       'cflags_cc': ['-isystem', "<!(node -p \"require('path').dirname(require.resolve('node-addon-api'))\")"],
       'defines': [

@@ -15,6 +15,7 @@
 #include "napi/convert.h"
 #include "napi/host_root_object.h"
 #include "napi/lock_object.h"
+#include "napi/sampler_object.h"
 
 namespace iaa_zswap {
 
@@ -24,6 +25,7 @@ class Addon final : public Napi::Addon<Addon> {
  public:
   Addon(Napi::Env env, Napi::Object exports)
       : host_root_class_(Napi::Persistent(napi::HostRootObject::define(env))),
+        sampler_class_(Napi::Persistent(napi::SamplerObject::define(env))),
         lock_class_(Napi::Persistent(napi::LockObject::define(env))),
         compressor_class_(Napi::Persistent(napi::CompressorObject::define(env))) {
     DefineAddon(
@@ -46,7 +48,7 @@ class Addon final : public Napi::Addon<Addon> {
         directory, writable ? hostfs::Access::kWritable : hostfs::Access::kReadOnly);
     if (!root.ok()) return napi::to_js(info.Env(), root.failure());
     const Napi::Object object = host_root_class_.New({});
-    napi::HostRootObject::Unwrap(object)->attach(std::move(root.value()));
+    napi::HostRootObject::Unwrap(object)->attach(std::move(root.value()), sampler_class_);
     return object;
   }
 
@@ -88,6 +90,7 @@ class Addon final : public Napi::Addon<Addon> {
   }
 
   Napi::FunctionReference host_root_class_;
+  Napi::FunctionReference sampler_class_;
   Napi::FunctionReference lock_class_;
   Napi::FunctionReference compressor_class_;
 };

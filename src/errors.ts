@@ -46,7 +46,16 @@ export function isLabError(error: unknown): error is LabError {
   );
 }
 
-export type HostOperation = 'read' | 'write' | 'list' | 'readlink' | 'mkdir' | 'rmdir' | 'open' | 'statfs';
+export type HostOperation =
+  | 'read'
+  | 'write'
+  | 'list'
+  | 'readlink'
+  | 'mkdir'
+  | 'rmdir'
+  | 'open'
+  | 'statfs'
+  | 'sample';
 
 /** One failed operation on a kernel file: which, where, and the errno of the call that failed. */
 export class HostIoError extends LabError {

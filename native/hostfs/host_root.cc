@@ -225,10 +225,13 @@ Result<UniqueFd> HostRoot::open_file(const std::string& path, int flags) const {
   return file;
 }
 
+// O_NONBLOCK: files like trace_pipe then answer EAGAIN, and nobody's lease on a file makes us wait.
+Result<UniqueFd> HostRoot::open_to_read(const std::string& path) const {
+  return open_file(path, O_RDONLY | O_NONBLOCK);
+}
+
 Result<std::string> HostRoot::read(const std::string& path) const {
-  // O_NONBLOCK: files like trace_pipe then answer EAGAIN, and nobody's lease on a file makes us
-  // wait.
-  const Result<UniqueFd> file = open_file(path, O_RDONLY | O_NONBLOCK);
+  const Result<UniqueFd> file = open_to_read(path);
   if (!file.ok()) return file.failure();
   std::string content;
   std::array<char, 16384> chunk{};

@@ -46,6 +46,9 @@ class HostRoot {
    */
   [[nodiscard]] common::Result<std::string> read(const std::string& path) const;
 
+  /** A descriptor to read a file with, for a caller that reads it again and again. */
+  [[nodiscard]] common::Result<common::UniqueFd> open_to_read(const std::string& path) const;
+
   /** One write(2) of all `data` to an existing file, which is truncated first and never created. */
   [[nodiscard]] std::optional<common::Failure> write(const std::string& path,
                                                      std::span<const std::byte> data) const;

@@ -9,6 +9,7 @@
 #include "napi/arguments.h"
 #include "napi/convert.h"
 #include "napi/pool_work.h"
+#include "napi/sampler_object.h"
 
 namespace iaa_zswap::napi {
 
@@ -58,6 +59,7 @@ Napi::Function HostRootObject::define(Napi::Env env) {
                          InstanceMethod<&HostRootObject::list>("list"),
                          InstanceMethod<&HostRootObject::read_link>("readlink"),
                          InstanceMethod<&HostRootObject::file_system_magic>("statfsMagic"),
+                         InstanceMethod<&HostRootObject::sample>("sample"),
                          InstanceMethod<&HostRootObject::close>("close"),
                      });
 }
@@ -110,6 +112,29 @@ Napi::Value HostRootObject::file_system_magic(const Napi::CallbackInfo& info) {
   return read<Result<std::uint32_t>>(info.Env(), [path = std::move(given)](const HostRoot& root) {
     return root.file_system_magic(path);
   });
+}
+
+Napi::Value HostRootObject::sample(const Napi::CallbackInfo& info) {
+  const char* const signature = "sample(paths, formats, intervalNs, bufferBytes)";
+  auto arguments = take_arguments<AbsolutePaths, CounterFormats, PositiveInteger, PositiveInteger>(
+      info, signature);
+  if (!arguments) return {};
+  auto& [paths, formats, interval_ns, buffer_bytes] = *arguments;
+  const Napi::Env env = info.Env();
+  if (formats.size() != paths.size()) {
+    Napi::TypeError::New(env, std::string(signature) + ": argument 2 must be as long as argument 1")
+        .ThrowAsJavaScriptException();
+    return {};
+  }
+  if (!root_) return to_js(env, kClosed);
+  const Napi::Object object = sampler_class_->New({});
+  const std::optional<Failure> failure =
+      SamplerObject::Unwrap(object)->start(*root_, {.paths = std::move(paths),
+                                                    .formats = std::move(formats),
+                                                    .interval_ns = interval_ns,
+                                                    .buffer_bytes = buffer_bytes});
+  if (failure) return to_js(env, *failure);
+  return object;
 }
 
 Napi::Value HostRootObject::write(const Napi::CallbackInfo& info) {

@@ -1,5 +1,6 @@
 import type { HostIoError } from '../errors.js';
 import type { HostPath } from './path.js';
+import type { SampleSpec, Sampling } from './sampling.js';
 
 /** What one read gave: the whole text (the trailing newline too), or the error. */
 export type ReadOutcome =
@@ -85,6 +86,11 @@ export interface Host {
   exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
   /** Starts a workload inside `cgroup` (a cgroup v2 directory) before it executes. */
   launch(workload: WorkloadSpec, cgroup: HostPath): RunningWorkload;
+  /**
+   * Reads counters at a fixed rate, until it is stopped. Throws RequirementError where nothing can be sampled (a
+   * trace); a single file that cannot be is left out.
+   */
+  sample(spec: SampleSpec): Promise<Sampling>;
   /** The host's monotonic clock, ns. */
   now(): bigint;
   /** Lets `ms` pass on that clock; where nothing happens by itself, as on a mock, only the clock moves. */

@@ -3,6 +3,7 @@ import { CommandError, HostIoError, type HostOperation, RequirementError } from 
 import { hintFor } from './hints.js';
 import type { ExecResult, Host, ReadOutcome, RunningWorkload } from './host.js';
 import type { HostPath } from './path.js';
+import type { SampleSpec, Sampling } from './sampling.js';
 
 /** The same host without any way to change it: changes are EROFS, and no program is run, since it could make one. */
 export function readOnly(host: Host): Host {
@@ -59,6 +60,10 @@ class ReadOnlyHost implements Host {
 
   launch(): RunningWorkload {
     throw new RequirementError(`no workload can run on ${this.name}: it is open for reading only`);
+  }
+
+  sample(spec: SampleSpec): Promise<Sampling> {
+    return this.#host.sample(spec);
   }
 
   settled(): Promise<void> {

@@ -44,6 +44,14 @@ export type TraceEvent =
       readonly failure?: string;
     }
   | {
+      /** The begin of a sampling; its rows are not in the trace. */
+      readonly op: 'sample';
+      readonly paths: readonly string[];
+      readonly intervalNs: number;
+      readonly columns?: number;
+      readonly failure?: string;
+    }
+  | {
       readonly op: 'launch';
       readonly argv: readonly string[];
       readonly cgroup: string;

@@ -13,6 +13,7 @@ import type {
 import { offeredTextsOf, textsOf } from './outcome.js';
 import type { HostPath } from './path.js';
 import { noRedaction, type Redactor, redactorFor } from './redact.js';
+import type { SampleSpec, Sampling } from './sampling.js';
 import {
   type TraceEvent,
   type TraceFailure,
@@ -222,6 +223,23 @@ class TracingHost implements Host {
       return how;
     }, failed);
     return { exit, kill: () => running.kill() };
+  }
+
+  async sample(spec: SampleSpec): Promise<Sampling> {
+    const asked = this.#host.now();
+    const event = {
+      op: 'sample' as const,
+      paths: spec.sources.map(({ path }) => this.#redact.path(path)),
+      intervalNs: spec.intervalNs,
+    };
+    try {
+      const sampling = await this.#host.sample(spec);
+      this.#line(asked, { ...event, columns: sampling.columns.length });
+      return sampling;
+    } catch (error) {
+      this.#line(asked, { ...event, failure: this.#redact.text(messageOf(error)) });
+      throw error;
+    }
   }
 
   settled(): Promise<void> {

@@ -151,10 +151,10 @@ export function parseIaaStatistics(text: string, path: string): ParsedStatistics
 }
 
 /** The code makes iaa_crypto, its document names iaa-crypto. */
-const directoryNames = ['iaa_crypto', 'iaa-crypto'];
+export const statisticsDirectories = ['iaa_crypto', 'iaa-crypto'];
 
 /** Counters that were files of their own until 6.9. */
-const counterFile = /^(?:total|max)_\w+$/;
+export const counterFile = /^(?:total|max)_\w+$/;
 
 function plain(counters: Counters): Record<string, number> {
   return Object.fromEntries([...counters].map(([name, value]) => [name, Number(value)]));
@@ -171,7 +171,7 @@ export async function readIaaStatistics(
   loaded: boolean,
 ): Promise<IaaStatistics> {
   if (!loaded) return without('not-loaded');
-  for (const name of directoryNames) {
+  for (const name of statisticsDirectories) {
     const directory = hostPath(debugfs, name);
     let names: string[] | undefined;
     try {

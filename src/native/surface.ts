@@ -12,11 +12,51 @@ export interface NativeFailure {
   readonly code: string;
   /**
    * The call that failed, as `openat2`, `write`. What no call reported has a name of its own (docs/errors.md):
-   * `short-write`, `file-type` for what is no regular file, `size-limit`, `read-only-root`, `closed-root`, `name`.
+   * `short-write`, `file-type` for what is no regular file, `size-limit`, `read-only-root`, `closed-root`, `name`,
+   * `no-counter` for a file without one in the format it was to be sampled in.
    */
   readonly syscall: string;
   /** Bytes taken, for a short write. */
   readonly written?: number;
+}
+
+/**
+ * The forms in which the kernel writes counters: one decimal; `name value` lines; `label name=value ...` lines, as of
+ * pressure files; the statistics of iaa_crypto (native/sampler/text_template.h says how their keys are made).
+ */
+export type CounterFormat = 'number' | 'flat' | 'nested' | 'iaa-statistics';
+
+/** Durations in ns, each at most 1/32 too large; 0 before the first. */
+export interface NativeDurations {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** How sampling went so far: each tick since the start is a row, or dropped, or missed. */
+export interface NativeSamplingStatistics {
+  readonly rows: number;
+  /** Rows for which the buffer had no room. */
+  readonly dropped: number;
+  /** Ticks that passed while an earlier row was still being read, or while the thread did not get to run. */
+  readonly missed: number;
+  /** From each tick to the begin of its reading: the jitter. */
+  readonly lateNs: NativeDurations;
+  /** From the begin of reading all files to the end. */
+  readonly readingNs: NativeDurations;
+}
+
+/** Counters read at a fixed rate by a thread of its own, until stopped, collected or the environment ends. */
+export interface NativeSampler {
+  /** For each path: the keys of its counters, a column each, in the order of the file; or why it is not sampled. */
+  files(): (string[] | NativeFailure)[];
+  /** CLOCK_MONOTONIC of tick 0, ns; tick k is k intervals later. */
+  startNs(): bigint;
+  /** The rows since the last call, in the encoding of docs/series.md. */
+  take(): Buffer;
+  statistics(): NativeSamplingStatistics;
+  /** Ends the thread, after the row that it is at; its rows can still be taken. */
+  stop(): void;
 }
 
 /**
@@ -41,6 +81,16 @@ export interface NativeHostRoot {
   readlink(path: string): Promise<string | NativeFailure>;
   /** f_type of statfs(2): the file system's magic number (linux/magic.h). */
   statfsMagic(path: string): Promise<number | NativeFailure>;
+  /**
+   * Opens `paths`, each a file of counters in the format at the same place of `formats`, and reads them every
+   * `intervalNs` until stopped; at most `bufferBytes` of rows wait to be taken. The sampler outlives the root.
+   */
+  sample(
+    paths: readonly string[],
+    formats: readonly CounterFormat[],
+    intervalNs: number,
+    bufferBytes: number,
+  ): NativeSampler | NativeFailure;
   /** Closes the root. Operations under way finish first; later ones answer EBADF. */
   close(): void;
 }

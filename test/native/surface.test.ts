@@ -3,7 +3,13 @@ import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { native } from '../../src/native/load.js';
-import type { NativeAddon, NativeCompressor, NativeHostRoot, NativeLock } from '../../src/native/surface.js';
+import type {
+  NativeAddon,
+  NativeCompressor,
+  NativeHostRoot,
+  NativeLock,
+  NativeSampler,
+} from '../../src/native/surface.js';
 import { tempDirectory } from '../support/temp-directory.js';
 
 // The compiler holds these lists to the interfaces, the tests hold the addon to these lists.
@@ -26,7 +32,15 @@ const rootMethods: Record<keyof NativeHostRoot, true> = {
   list: true,
   readlink: true,
   statfsMagic: true,
+  sample: true,
   close: true,
+};
+const samplerMethods: Record<keyof NativeSampler, true> = {
+  files: true,
+  startNs: true,
+  take: true,
+  statistics: true,
+  stop: true,
 };
 const lockMethods: Record<keyof NativeLock, true> = { release: true };
 
@@ -53,6 +67,10 @@ test('the addon exports what surface.ts declares, and nothing else', (t) => {
   assert.deepEqual(names.sort(), Object.keys(exported).sort());
   const root = rootAt('/', false);
   assert.deepEqual(methodsOf(root), Object.keys(rootMethods).sort());
+  const sampler = root.sample(['/proc/vmstat'], ['flat'], 1e9, 1024);
+  assert.ok(!('errno' in sampler));
+  assert.deepEqual(methodsOf(sampler), Object.keys(samplerMethods).sort());
+  sampler.stop();
   root.close();
   const lock = lockOn(join(tempDirectory(t), 'lock'));
   assert.deepEqual(methodsOf(lock), Object.keys(lockMethods).sort());
@@ -103,6 +121,16 @@ const misuse: { name: string; good: unknown[]; wrong: unknown[][] }[] = [
   { name: 'list', good: ['/x'], wrong: [notPaths] },
   { name: 'readlink', good: ['/x'], wrong: [notPaths] },
   { name: 'statfsMagic', good: ['/x'], wrong: [notPaths] },
+  {
+    name: 'sample',
+    good: [['/x'], ['flat'], 1e6, 1024],
+    wrong: [
+      ['/x', null, undefined, {}, ...notPaths.map((value) => ['/x', value])],
+      ['flat', null, undefined, {}, ['other'], [''], [7], [null], [undefined], [], ['flat', 'flat']],
+      [0, -1, 1.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, '1', 1n, null, undefined],
+      [0, -1, 1.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, '1', 1n, null, undefined],
+    ],
+  },
   { name: 'close', good: [], wrong: [] },
 ];
 
@@ -261,6 +289,7 @@ test('a closed root ends what is under way and answers EBADF from then on', asyn
   assert.deepEqual(await root.list('/'), closed);
   assert.deepEqual(await root.readlink('/x'), closed);
   assert.deepEqual(await root.statfsMagic('/'), closed);
+  assert.deepEqual(root.sample(['/x'], ['flat'], 1e6, 1), closed);
 });
 
 test('a root that cannot be opened is a failure, not an exception', (t) => {

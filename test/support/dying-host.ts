@@ -35,6 +35,7 @@ export function dyingHost(
     settled: () => host.settled(),
     list: (path) => host.list(path),
     readlink: (path) => host.readlink(path),
+    sample: (spec) => host.sample(spec),
     now: () => host.now(),
     delay: (ms) => host.delay(ms),
     close: () => host.close(),

@@ -118,6 +118,7 @@ export function faultyHost(
     list: looking((path) => host.list(path)),
     readlink: looking((path) => host.readlink(path)),
     launch: looking((workload, cgroup) => host.launch(workload, cgroup)),
+    sample: (spec) => host.sample(spec),
     now: () => host.now(),
     delay: (ms) => host.delay(ms),
     close: () => host.close(),

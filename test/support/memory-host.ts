@@ -4,7 +4,7 @@
  * text is said by the test: reactions to writes, injected errnos, writes that hang.
  */
 import { constants } from 'node:os';
-import { CommandError, HostIoError, type HostOperation } from '../../src/errors.js';
+import { CommandError, HostIoError, type HostOperation, RequirementError } from '../../src/errors.js';
 import { hintFor } from '../../src/host/hints.js';
 import type {
   ExecOptions,
@@ -17,6 +17,7 @@ import type {
 } from '../../src/host/host.js';
 import { offeredTextsOf, textsOf } from '../../src/host/outcome.js';
 import { type HostPath, hostPath } from '../../src/host/path.js';
+import type { Sampling } from '../../src/host/sampling.js';
 
 export type ErrnoName = keyof typeof constants.errno;
 
@@ -43,6 +44,7 @@ const syscalls: Readonly<Record<HostOperation, string>> = {
   rmdir: 'unlinkat',
   open: 'open',
   statfs: 'fstatfs',
+  sample: 'openat2',
 };
 
 function parentOf(path: string): string {
@@ -211,6 +213,10 @@ export class MemoryHost implements Host {
   launch(workload: WorkloadSpec, cgroup: HostPath): RunningWorkload {
     if (this.onLaunch === undefined) throw new CommandError(workload.argv, 'no such program');
     return this.onLaunch(workload, cgroup);
+  }
+
+  async sample(): Promise<Sampling> {
+    throw new RequirementError('nothing is sampled in memory');
   }
 
   delay(ms: number): Promise<void> {

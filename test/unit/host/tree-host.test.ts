@@ -26,6 +26,7 @@ function hostOver(tree: Partial<Tree>): CapturedHost {
     rmdir: unexpected,
     list: unexpected,
     readlink: unexpected,
+    sample: unexpected,
     close: unexpected,
     ...tree,
   });
