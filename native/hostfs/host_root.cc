@@ -218,7 +218,11 @@ Result<UniqueFd> HostRoot::open_file(const std::string& path, int flags) const {
   if (fstat(found.value().get(), &status) < 0) return last_failure("fstat");
   if (S_ISDIR(status.st_mode)) return Failure{.error = EISDIR, .syscall = "file-type"};
   if (!S_ISREG(status.st_mode)) return Failure{.error = EINVAL, .syscall = "file-type"};
-  const std::string name = std::to_string(found.value().get());
+  return open_again(found.value(), flags);
+}
+
+Result<UniqueFd> HostRoot::open_again(const UniqueFd& fd, int flags) const {
+  const std::string name = std::to_string(fd.get());
   UniqueFd file(uninterrupted(
       [&] { return openat(proc_self_fd_.get(), name.c_str(), flags | O_NOCTTY | O_CLOEXEC); }));
   if (!file.is_open()) return last_failure("openat");
@@ -228,6 +232,10 @@ Result<UniqueFd> HostRoot::open_file(const std::string& path, int flags) const {
 // O_NONBLOCK: files like trace_pipe then answer EAGAIN, and nobody's lease on a file makes us wait.
 Result<UniqueFd> HostRoot::open_to_read(const std::string& path) const {
   return open_file(path, O_RDONLY | O_NONBLOCK);
+}
+
+Result<UniqueFd> HostRoot::reopen_to_read(const UniqueFd& fd) const {
+  return open_again(fd, O_RDONLY | O_NONBLOCK);
 }
 
 Result<std::string> HostRoot::read(const std::string& path) const {

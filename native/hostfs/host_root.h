@@ -49,6 +49,10 @@ class HostRoot {
   /** A descriptor to read a file with, for a caller that reads it again and again. */
   [[nodiscard]] common::Result<common::UniqueFd> open_to_read(const std::string& path) const;
 
+  /** A descriptor of its own for the file that `fd` is open on, whatever its path leads to by now.
+   */
+  [[nodiscard]] common::Result<common::UniqueFd> reopen_to_read(const common::UniqueFd& fd) const;
+
   /** One write(2) of all `data` to an existing file, which is truncated first and never created. */
   [[nodiscard]] std::optional<common::Failure> write(const std::string& path,
                                                      std::span<const std::byte> data) const;
@@ -89,6 +93,9 @@ class HostRoot {
   [[nodiscard]] common::Result<Entry> find_entry(const std::string& path) const;
   [[nodiscard]] common::Result<common::UniqueFd> open_file(const std::string& path,
                                                            int flags) const;
+  /** Opens what `fd` is, which may be an O_PATH descriptor. */
+  [[nodiscard]] common::Result<common::UniqueFd> open_again(const common::UniqueFd& fd,
+                                                            int flags) const;
 
   common::UniqueFd root_;
   common::UniqueFd proc_self_fd_;

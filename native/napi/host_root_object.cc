@@ -129,10 +129,10 @@ Napi::Value HostRootObject::sample(const Napi::CallbackInfo& info) {
   if (!root_) return to_js(env, kClosed);
   const Napi::Object object = sampler_class_->New({});
   const std::optional<Failure> failure =
-      SamplerObject::Unwrap(object)->start(*root_, {.paths = std::move(paths),
-                                                    .formats = std::move(formats),
-                                                    .interval_ns = interval_ns,
-                                                    .buffer_bytes = buffer_bytes});
+      SamplerObject::Unwrap(object)->start(root_, {.paths = std::move(paths),
+                                                   .formats = std::move(formats),
+                                                   .interval_ns = interval_ns,
+                                                   .buffer_bytes = buffer_bytes});
   if (failure) return to_js(env, *failure);
   return object;
 }

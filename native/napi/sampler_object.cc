@@ -39,8 +39,8 @@ SamplerObject::SamplerObject(const Napi::CallbackInfo& info)
 
 SamplerObject::~SamplerObject() { end(); }
 
-std::optional<common::Failure> SamplerObject::start(const hostfs::HostRoot& root,
-                                                    const Request& request) {
+std::optional<common::Failure> SamplerObject::start(
+    const std::shared_ptr<const hostfs::HostRoot>& root, const Request& request) {
   sampler::TextBuffer buffer;
   std::vector<sampler::CounterFile> opened;
   for (std::size_t i = 0; i < request.paths.size(); ++i) {

@@ -38,7 +38,8 @@ class SamplerObject final : public Napi::ObjectWrap<SamplerObject> {
   };
 
   /** Opens the files and starts the thread. A file that cannot be sampled is left out. */
-  std::optional<common::Failure> start(const hostfs::HostRoot& root, const Request& request);
+  std::optional<common::Failure> start(const std::shared_ptr<const hostfs::HostRoot>& root,
+                                       const Request& request);
 
  private:
   Napi::Value files(const Napi::CallbackInfo& info);

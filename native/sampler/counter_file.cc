@@ -18,11 +18,13 @@ constexpr std::size_t kFirstBuffer = 16384;
 
 }  // namespace
 
-Result<CounterFile> CounterFile::open(const hostfs::HostRoot& root, const std::string& path,
-                                      Format format, TextBuffer& buffer) {
-  Result<common::UniqueFd> fd = root.open_to_read(path);
+Result<CounterFile> CounterFile::open(std::shared_ptr<const hostfs::HostRoot> root,
+                                      const std::string& path, Format format, TextBuffer& buffer) {
+  Result<common::UniqueFd> fd = root->open_to_read(path);
   if (!fd.ok()) return fd.failure();
-  CounterFile file(std::move(fd.value()), format);
+  const bool seekable = lseek(fd.value().get(), 0, SEEK_CUR) >= 0;
+  CounterFile file(std::move(root), std::move(fd.value()), seekable, format);
+  if (const std::optional<Failure> failure = file.rewind()) return *failure;
   const Result<std::string_view> text = file.read_to_end(buffer, 0);
   if (!text.ok()) return text.failure();
   file.template_ = TextTemplate::learn(text.value(), format, [&file](std::string_view key) {
@@ -39,6 +41,7 @@ Result<CounterFile> CounterFile::open(const hostfs::HostRoot& root, const std::s
 
 void CounterFile::read(TextBuffer& buffer, std::span<Cell> cells) {
   std::ranges::fill(cells, std::nullopt);
+  if (rewind()) return;
   std::size_t have = 0;
   for (;;) {
     const Result<std::size_t> count = read_on(buffer, have);
@@ -75,16 +78,26 @@ std::optional<std::size_t> CounterFile::column_of(std::string_view key) const {
   return found == columns_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::optional<Failure> CounterFile::rewind() {
+  if (seekable_) return std::nullopt;
+  Result<common::UniqueFd> again = root_->reopen_to_read(fd_);
+  if (!again.ok()) return again.failure();
+  stream_ = std::move(again.value());
+  return std::nullopt;
+}
+
 Result<std::size_t> CounterFile::read_on(TextBuffer& buffer, std::size_t have) const {
   if (have == buffer.size()) {
     if (have >= hostfs::kReadLimit) return Failure{.error = EFBIG, .syscall = "size-limit"};
     buffer.resize(std::max(kFirstBuffer, have * 2));
   }
   for (;;) {
-    const ssize_t count =
-        pread(fd_.get(), buffer.data() + have, buffer.size() - have, static_cast<off_t>(have));
+    char* const to = buffer.data() + have;
+    const std::size_t room = buffer.size() - have;
+    const ssize_t count = seekable_ ? pread(fd_.get(), to, room, static_cast<off_t>(have))
+                                    : ::read(stream_.get(), to, room);
     if (count >= 0) return static_cast<std::size_t>(count);
-    if (errno != EINTR) return common::last_failure("pread");
+    if (errno != EINTR) return common::last_failure(seekable_ ? "pread" : "read");
   }
 }
 

@@ -2,6 +2,7 @@
 #define IAA_ZSWAP_SAMPLER_COUNTER_FILE_H_
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,8 +25,9 @@ using TextBuffer = std::vector<char>;
 class CounterFile {
  public:
   /** Opens and reads a file. A file without any counter in `format` is EINVAL from `no-counter`. */
-  static common::Result<CounterFile> open(const hostfs::HostRoot& root, const std::string& path,
-                                          Format format, TextBuffer& buffer);
+  static common::Result<CounterFile> open(std::shared_ptr<const hostfs::HostRoot> root,
+                                          const std::string& path, Format format,
+                                          TextBuffer& buffer);
 
   /** In the order of the file's lines. */
   [[nodiscard]] const std::vector<std::string>& keys() const { return keys_; }
@@ -37,14 +39,23 @@ class CounterFile {
  private:
   using Columns = std::unordered_map<std::string, std::size_t>;
 
-  CounterFile(common::UniqueFd fd, Format format) : fd_(std::move(fd)), format_(format) {}
+  CounterFile(std::shared_ptr<const hostfs::HostRoot> root, common::UniqueFd fd, bool seekable,
+              Format format)
+      : root_(std::move(root)), fd_(std::move(fd)), seekable_(seekable), format_(format) {}
 
+  /** Puts the next read_on at the begin. */
+  std::optional<common::Failure> rewind();
   /** Reads on from byte `have`; 0 is the end of the file. */
   common::Result<std::size_t> read_on(TextBuffer& buffer, std::size_t have) const;
   common::Result<std::string_view> read_to_end(TextBuffer& buffer, std::size_t have) const;
   [[nodiscard]] std::optional<std::size_t> column_of(std::string_view key) const;
 
+  std::shared_ptr<const hostfs::HostRoot> root_;
   common::UniqueFd fd_;
+  /** The numbers of debugfs cannot be read twice by one descriptor (simple_attr_open in fs/libfs.c
+   * makes it a stream): `fd_` then stands for the file, and each time it is opened anew. */
+  bool seekable_;
+  common::UniqueFd stream_;
   Format format_;
   std::vector<std::string> keys_;
   Columns columns_;

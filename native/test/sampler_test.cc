@@ -54,7 +54,7 @@ void put(const std::filesystem::path& file, std::string_view content) {
   std::ofstream(file, std::ios::binary) << content;
 }
 
-std::unique_ptr<const HostRoot> root_of(const TempFolder& folder) {
+std::shared_ptr<const HostRoot> root_of(const TempFolder& folder) {
   auto root = HostRoot::open(folder.path().string(), Access::kReadOnly);
   check(root.ok(), "the root opens");
   return std::move(root.value());
@@ -92,7 +92,7 @@ class OneFile {
  private:
   CounterFile opened(std::string_view text, Format format) {
     put(path_, text);
-    auto file = CounterFile::open(*root_of(folder_), "/file", format, buffer_);
+    auto file = CounterFile::open(root_of(folder_), "/file", format, buffer_);
     check(file.ok(), "the file opens");
     return std::move(file.value());
   }
@@ -195,7 +195,7 @@ void reads_what_comes_in_pieces() {
   TextBuffer buffer;
   auto root = HostRoot::open("/", Access::kReadOnly);
   check(root.ok());
-  auto vmstat = CounterFile::open(*root.value(), "/proc/vmstat", Format::kFlat, buffer);
+  auto vmstat = CounterFile::open(std::move(root.value()), "/proc/vmstat", Format::kFlat, buffer);
   check(vmstat.ok());
   std::vector<Cell> values(vmstat.value().keys().size());
   vmstat.value().read(buffer, values);
@@ -211,7 +211,7 @@ void refuses_what_has_no_counters() {
   const auto root = root_of(folder);
   TextBuffer buffer;
   const auto failure = [&](const std::string& path) {
-    const auto file = CounterFile::open(*root, path, Format::kFlat, buffer);
+    const auto file = CounterFile::open(root, path, Format::kFlat, buffer);
     check(!file.ok(), path);
     return error_name(file.failure().error) + ' ' + file.failure().syscall;
   };
@@ -265,7 +265,7 @@ std::unique_ptr<Sampler> sampler_of(const TempFolder& folder, std::uint64_t inte
                                     std::size_t buffer_bytes) {
   TextBuffer buffer;
   std::vector<CounterFile> files;
-  auto file = CounterFile::open(*root_of(folder), "/file", Format::kFlat, buffer);
+  auto file = CounterFile::open(root_of(folder), "/file", Format::kFlat, buffer);
   check(file.ok());
   files.push_back(std::move(file.value()));
   return std::make_unique<Sampler>(std::move(files), interval_ns, buffer_bytes);

@@ -9,8 +9,9 @@ import { discover } from '../discover/discover.js';
 import type { Inventory, SwapArea, ThpState, ZswapState } from '../discover/inventory.js';
 import { UsageError } from '../errors.js';
 import type { Host } from '../host/host.js';
-import { hostPath } from '../host/path.js';
+import { type HostPath, hostPath } from '../host/path.js';
 import type { Counters } from '../kernel/flat-keyed.js';
+import { readCgroup } from '../kernel/memcg.js';
 import { iaaItems } from './iaa-items.js';
 import { printableLine } from './terminal.js';
 
@@ -22,21 +23,26 @@ export interface Status extends Inventory {
 
 /** Reads all that `status` shows; `cgroup` is a directory of cgroup v2. Throws UsageError when there is no such one. */
 export async function readStatus(host: Host, cgroup: string | undefined): Promise<Status> {
-  const directory = cgroup === undefined ? undefined : hostPath(cgroup.replace(/\/+$/, ''));
+  const directory = await cgroupDirectory(host, cgroup);
   const inventory = await discover(host);
   const findings = [...inventory.findings];
   const counters = await readCounters(host, inventory, findings);
   let group: CgroupReport | undefined;
   if (directory !== undefined) {
     group = await readCgroupReport(host, directory, findings);
-    if (group === undefined) {
-      const mount = inventory.cgroup.mount;
-      throw new UsageError(`${directory}: no such cgroup`, {
-        hint: mount === undefined ? 'this machine has no cgroup v2' : `give a directory below ${mount}`,
-      });
-    }
   }
   return { ...inventory, findings, counters, group };
+}
+
+/** The path of a cgroup that a user names; throws UsageError when there is no such one. */
+export async function cgroupDirectory(host: Host, cgroup: string | undefined): Promise<HostPath | undefined> {
+  if (cgroup === undefined) return undefined;
+  const directory = hostPath(cgroup.replace(/\/+$/, ''));
+  if ((await host.list(directory)) !== undefined) return directory;
+  const { mount } = await readCgroup(host, []);
+  throw new UsageError(`${directory}: no such cgroup`, {
+    hint: mount === undefined ? 'this machine has no cgroup v2' : `give a directory below ${mount}`,
+  });
 }
 
 const labelWidth = 10;
@@ -268,12 +274,13 @@ function count(number: number, noun: string, plural = 's'): string {
   return `${number} ${noun}${number === 1 ? '' : plural}`;
 }
 
-function grouped(number: number | bigint): string {
+/** A number with commas between its thousands. */
+export function grouped(number: number | bigint): string {
   return number.toLocaleString('en-US');
 }
 
 /** In the largest binary unit that leaves at least one whole. */
-function bytes(number: number): string {
+export function bytes(number: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let unit = 0;
   let value = number;
