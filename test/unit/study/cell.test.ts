@@ -4,6 +4,7 @@ import type { CellData } from '../../../src/collect/record.js';
 import { recorded } from '../../../src/collect/record.js';
 import type { Snapshot } from '../../../src/collect/snapshot.js';
 import { studyCell } from '../../../src/study/cell.js';
+import { cellOf } from '../../support/results.js';
 import { smallExperiment } from '../../support/small-machine.js';
 
 const group = '/sys/fs/cgroup/iaa-zswap';
@@ -43,7 +44,8 @@ const after = {
 
 function cell(changes: { after?: Record<string, string>; fullest?: Record<string, string> } = {}): CellData {
   return {
-    cell: { number: 1, compressor: 'zstd', folio: '64kB' },
+    cell: cellOf('zstd'),
+    session: 0,
     state: 'complete',
     failure: undefined,
     plan: { cgroup: group } as CellData['plan'],
