@@ -19,6 +19,7 @@
       'target_name': 'core',
       'type': 'static_library',
       'sources': [
+        'native/accfg/library.cc',
         'native/codec/batch.cc',
         'native/codec/block_avx2.cc',
         'native/codec/block_portable.cc',
@@ -39,7 +40,8 @@
     {
       'target_name': 'iaa_zswap',
       'dependencies': ['core'],
-      'sources': ['native/addon.cc', 'native/napi/compressor_object.cc',
+      'sources': ['native/addon.cc', 'native/napi/accel_config_object.cc',
+                  'native/napi/compressor_object.cc',
                   'native/napi/host_root_object.cc', 'native/napi/lock_object.cc',
                   'native/napi/sampler_object.cc'],
       # As a system header: our own warnings are not meant for it.

@@ -287,6 +287,11 @@ export class CommandError extends LabError {
   }
 }
 
+/** libaccel-config refused; the message has its own words. */
+export class AccelConfigError extends LabError {
+  readonly code = 'ERR_ACCEL_CONFIG';
+}
+
 /** A record on disk cannot be read, or is of a version this program does not know. */
 export class RecordError extends LabError {
   readonly code = 'ERR_RECORD';

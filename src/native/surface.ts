@@ -119,6 +119,37 @@ export interface NativeCompressor {
   ): void;
 }
 
+/** What libaccel-config would not do. */
+export interface NativeRefusal {
+  /** errno, positive, and its name; 0 and empty where the library gave none. */
+  readonly errno: number;
+  readonly code: string;
+  /** The library's own words: its log, its last error, the device's command status. */
+  readonly said: string;
+}
+
+/** A device of the dsa bus as libaccel-config sees it; states are `enabled`, `disabled`, `unknown` and the like. */
+export interface NativeAccelDevice {
+  readonly name: string;
+  readonly state: string;
+  readonly wqs: readonly { readonly name: string; readonly state: string }[];
+  readonly engines: readonly string[];
+}
+
+/**
+ * libaccel-config, for the running machine: its paths are compiled in. It keeps no state between calls; none of
+ * them has a time limit, since what the kernel is at cannot be taken back.
+ */
+export interface NativeAccelConfig {
+  /** Functions that newer versions have and this one lacks. */
+  lacks(): string[];
+  devices(): Promise<NativeAccelDevice[] | NativeRefusal>;
+  /** Enables a device or WQ by its name, as `iax1`, `wq1.0`; ENODEV where the library sees none. */
+  enable(name: string): Promise<undefined | NativeRefusal>;
+  /** Disables one, unless it has clients. */
+  disable(name: string): Promise<undefined | NativeRefusal>;
+}
+
 /** The export list of native/addon.cc (a test compares the two). */
 export interface NativeAddon {
   /** Opens a root. `writable` false makes every write answer EROFS: a property of the handle. */
@@ -132,4 +163,6 @@ export interface NativeAddon {
   compressors(): { readonly name: string; readonly library: string }[];
   /** A new compressor, or why there is none. */
   openCompressor(name: string): NativeCompressor | string;
+  /** libaccel-config.so.1, loaded by the dynamic linker, or why there is none to use. */
+  openAccelConfig(): NativeAccelConfig | string;
 }

@@ -18,6 +18,7 @@ const exported: Record<keyof NativeAddon, true> = {
   tryLock: true,
   compressors: true,
   openCompressor: true,
+  openAccelConfig: true,
 };
 const compressorMethods: Record<keyof NativeCompressor, true> = {
   compress: true,
