@@ -253,11 +253,12 @@ Result<std::string> HostRoot::read(const std::string& path) const {
   }
 }
 
-std::optional<Failure> HostRoot::write(const std::string& path,
-                                       std::span<const std::byte> data) const {
+std::optional<Failure> HostRoot::write(const std::string& path, std::span<const std::byte> data,
+                                       WriteMode mode) const {
   if (!writable()) return Failure{.error = EROFS, .syscall = "read-only-root"};
   // Not O_NONBLOCK: memory.high and memory.max then skip the reclaim that a write of theirs is for.
-  Result<UniqueFd> file = open_file(path, O_WRONLY | O_TRUNC);
+  Result<UniqueFd> file =
+      open_file(path, O_WRONLY | (mode == WriteMode::kAppend ? O_APPEND : O_TRUNC));
   if (!file.ok()) return file.failure();
   // Once and no more, not even after EINTR: the kernel takes each write as a value of its own.
   const ssize_t count = ::write(file.value().get(), data.data(), data.size());

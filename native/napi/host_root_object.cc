@@ -54,6 +54,7 @@ Napi::Function HostRootObject::define(Napi::Env env) {
                      {
                          InstanceMethod<&HostRootObject::read_many>("readMany"),
                          InstanceMethod<&HostRootObject::write>("write"),
+                         InstanceMethod<&HostRootObject::append>("append"),
                          InstanceMethod<&HostRootObject::make_directory>("mkdir"),
                          InstanceMethod<&HostRootObject::remove_directory>("rmdir"),
                          InstanceMethod<&HostRootObject::list>("list"),
@@ -138,12 +139,20 @@ Napi::Value HostRootObject::sample(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value HostRootObject::write(const Napi::CallbackInfo& info) {
-  auto arguments = take_arguments<AbsolutePath, Bytes>(info, "write(path, data)");
+  return write_as(info, "write(path, data)", hostfs::WriteMode::kTruncate);
+}
+
+Napi::Value HostRootObject::append(const Napi::CallbackInfo& info) {
+  return write_as(info, "append(path, data)", hostfs::WriteMode::kAppend);
+}
+
+Napi::Value HostRootObject::write_as(const Napi::CallbackInfo& info, const char* signature,
+                                     hostfs::WriteMode mode) {
+  auto arguments = take_arguments<AbsolutePath, Bytes>(info, signature);
   if (!arguments) return {};
   auto& [to, bytes] = *arguments;
-  return enqueue(info.Env(), [path = std::move(to), data = std::move(bytes)](const HostRoot& root) {
-    return root.write(path, data);
-  });
+  return enqueue(info.Env(), [path = std::move(to), data = std::move(bytes),
+                              mode](const HostRoot& root) { return root.write(path, data, mode); });
 }
 
 Napi::Value HostRootObject::make_directory(const Napi::CallbackInfo& info) {

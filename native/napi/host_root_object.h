@@ -44,6 +44,7 @@ class HostRootObject final : public Napi::ObjectWrap<HostRootObject> {
 
   Napi::Value read_many(const Napi::CallbackInfo& info);
   Napi::Value write(const Napi::CallbackInfo& info);
+  Napi::Value append(const Napi::CallbackInfo& info);
   Napi::Value make_directory(const Napi::CallbackInfo& info);
   Napi::Value remove_directory(const Napi::CallbackInfo& info);
   Napi::Value list(const Napi::CallbackInfo& info);
@@ -55,6 +56,8 @@ class HostRootObject final : public Napi::ObjectWrap<HostRootObject> {
   /** Promise of `work` done on the pool, or EBADF when closed. */
   template <typename T>
   Napi::Value read(Napi::Env env, std::function<T(const hostfs::HostRoot&)> work);
+  Napi::Value write_as(const Napi::CallbackInfo& info, const char* signature,
+                       hostfs::WriteMode mode);
   /** Promise of `change` done on the writer thread, or of the failure that keeps it from being
    * tried. */
   Napi::Value enqueue(Napi::Env env, Change change);

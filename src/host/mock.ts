@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { CommandError, RequirementError } from '../errors.js';
 import { native } from '../native/load.js';
 import type { NativeFailure, NativeSampler } from '../native/surface.js';
-import type { ExecResult, RunningWorkload } from './host.js';
+import type { ExecResult, RunningTool, RunningWorkload } from './host.js';
 import {
   type Reaction,
   reactToMkdir,
@@ -69,6 +69,11 @@ class ReactingTree implements Tree {
   async write(path: string, data: Uint8Array): Promise<undefined | NativeFailure> {
     const text = Buffer.from(data).toString('utf8');
     return this.#change(() => reactToWrite(this.#tree, path, text));
+  }
+
+  /** No file that a reaction is for makes a difference of it. */
+  append(path: string, data: Uint8Array): Promise<undefined | NativeFailure> {
+    return this.write(path, data);
   }
 
   async mkdir(path: string): Promise<undefined | NativeFailure> {
@@ -156,6 +161,12 @@ export class MockHost extends TreeHost {
 
   override async delay(ms: number): Promise<void> {
     this.#delayedNs += BigInt(Math.round(ms * 1e6));
+  }
+
+  override async start(argv: readonly string[]): Promise<RunningTool> {
+    throw new CommandError(argv, `not run: ${this.name} is not a running machine`, {
+      hint: 'use --host live on the machine itself',
+    });
   }
 
   override launch(): RunningWorkload {

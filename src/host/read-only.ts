@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { CommandError, HostIoError, type HostOperation, RequirementError } from '../errors.js';
 import { hintFor } from './hints.js';
-import type { ExecResult, Host, ReadOutcome, RunningWorkload } from './host.js';
+import type { ExecResult, Host, ReadOutcome, RunningTool, RunningWorkload } from './host.js';
 import type { HostPath } from './path.js';
 import type { SampleSpec, Sampling } from './sampling.js';
 
@@ -55,6 +55,10 @@ class ReadOnlyHost implements Host {
   }
 
   async exec(argv: readonly string[]): Promise<ExecResult> {
+    throw new CommandError(argv, `not run: ${this.name} is open for reading only`);
+  }
+
+  async start(argv: readonly string[]): Promise<RunningTool> {
     throw new CommandError(argv, `not run: ${this.name} is open for reading only`);
   }
 

@@ -44,6 +44,14 @@ export type TraceEvent =
       readonly failure?: string;
     }
   | {
+      /** A program that ran until it was stopped. */
+      readonly op: 'start';
+      readonly argv: readonly string[];
+      /** Exit code, or name of the signal. */
+      readonly ended?: number | string;
+      readonly failure?: string;
+    }
+  | {
       /** The begin of a sampling; its rows are not in the trace. */
       readonly op: 'sample';
       readonly paths: readonly string[];

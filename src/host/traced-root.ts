@@ -99,6 +99,10 @@ class TraceTree implements Tree {
     return this.#closed ?? failure('EROFS', 'read-only-root');
   }
 
+  append(): Promise<NativeFailure> {
+    return this.write();
+  }
+
   mkdir(): Promise<NativeFailure> {
     return this.write();
   }

@@ -6,6 +6,7 @@ import type {
   ExecResult,
   Host,
   ReadOutcome,
+  RunningTool,
   RunningWorkload,
   WorkloadSpec,
   WriteOptions,
@@ -195,6 +196,23 @@ class TracingHost implements Host {
       this.#line(asked, { ...event, failure: this.#redact.text(messageOf(error)) });
       throw error;
     }
+  }
+
+  async start(argv: readonly string[], outputFile: string): Promise<RunningTool> {
+    const asked = this.#host.now();
+    const event = { op: 'start' as const, argv: argv.map((word) => this.#redact.text(word)) };
+    const failed = (error: unknown): never => {
+      this.#line(asked, { ...event, failure: this.#redact.text(messageOf(error)) });
+      throw error;
+    };
+    const running = await this.#host.start(argv, outputFile).catch(failed);
+    return {
+      stop: async () => {
+        const ended = await running.stop().catch(failed);
+        this.#line(asked, { ...event, ended });
+        return ended;
+      },
+    };
   }
 
   launch(workload: WorkloadSpec, cgroup: HostPath): RunningWorkload {

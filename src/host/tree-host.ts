@@ -8,6 +8,7 @@ import type {
   ExecResult,
   Host,
   ReadOutcome,
+  RunningTool,
   RunningWorkload,
   WorkloadSpec,
   WriteOptions,
@@ -41,6 +42,7 @@ export abstract class TreeHost implements Host {
   }
 
   abstract exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  abstract start(argv: readonly string[], outputFile: string): Promise<RunningTool>;
   abstract launch(workload: WorkloadSpec, cgroup: HostPath): RunningWorkload;
 
   async probe(paths: readonly HostPath[]): Promise<ReadOutcome[]> {
@@ -63,7 +65,9 @@ export abstract class TreeHost implements Host {
 
   async write(path: HostPath, text: string, options: WriteOptions = {}): Promise<void> {
     const data = Buffer.from(text, 'utf8');
-    await this.#change('write', path, () => this.#tree.write(path, data), options.timeLimitMs, text);
+    const start = () =>
+      options.append === true ? this.#tree.append(path, data) : this.#tree.write(path, data);
+    await this.#change('write', path, start, options.timeLimitMs, text);
   }
 
   async mkdir(path: HostPath): Promise<void> {

@@ -71,6 +71,8 @@ export interface NativeHostRoot {
    * writer thread, in the order of the calls. A read-only root answers EROFS before any call.
    */
   write(path: string, data: Uint8Array): Promise<undefined | NativeFailure>;
+  /** As write, with O_APPEND in place of O_TRUNC. */
+  append(path: string, data: Uint8Array): Promise<undefined | NativeFailure>;
   /** Creates one directory, mode 0755, on the writer thread. */
   mkdir(path: string): Promise<undefined | NativeFailure>;
   /** Removes one empty directory, on the writer thread. */

@@ -28,6 +28,7 @@ const compressorMethods: Record<keyof NativeCompressor, true> = {
 const rootMethods: Record<keyof NativeHostRoot, true> = {
   readMany: true,
   write: true,
+  append: true,
   mkdir: true,
   rmdir: true,
   list: true,
@@ -116,6 +117,11 @@ const misuse: { name: string; good: unknown[]; wrong: unknown[][] }[] = [
       notPaths,
       ['1', 1, null, undefined, [49], new ArrayBuffer(1), new Uint16Array(1), new Int8Array(1)],
     ],
+  },
+  {
+    name: 'append',
+    good: ['/x', Buffer.from('1')],
+    wrong: [notPaths, ['1', 1, null, undefined, [49], new ArrayBuffer(1)]],
   },
   { name: 'mkdir', good: ['/x'], wrong: [notPaths] },
   { name: 'rmdir', good: ['/x'], wrong: [notPaths] },
@@ -244,6 +250,20 @@ test('writes take effect and settle in the order they were asked for', async (t)
     Array.from({ length: 200 }, (_, i) => i),
   );
   assert.equal(readFileSync(join(directory, 'value'), 'utf8'), '199');
+  root.close();
+});
+
+test('what is appended stands behind what is there, and makes no file', async (t) => {
+  const directory = tempDirectory(t);
+  writeFileSync(join(directory, 'list'), 'a\n');
+  const root = rootAt(directory, true);
+  assert.equal(await root.append('/list', Buffer.from('b\n')), undefined);
+  assert.equal(readFileSync(join(directory, 'list'), 'utf8'), 'a\nb\n');
+  assert.deepEqual(await root.append('/none', Buffer.from('b')), {
+    errno: 2,
+    code: 'ENOENT',
+    syscall: 'openat2',
+  });
   root.close();
 });
 

@@ -36,6 +36,7 @@ export function dyingHost(
     list: (path) => host.list(path),
     readlink: (path) => host.readlink(path),
     sample: (spec) => host.sample(spec),
+    start: (argv, outputFile) => host.start(argv, outputFile),
     now: () => host.now(),
     delay: (ms) => host.delay(ms),
     close: () => host.close(),

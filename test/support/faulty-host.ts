@@ -119,6 +119,7 @@ export function faultyHost(
     readlink: looking((path) => host.readlink(path)),
     launch: looking((workload, cgroup) => host.launch(workload, cgroup)),
     sample: (spec) => host.sample(spec),
+    start: (argv, outputFile) => host.start(argv, outputFile),
     now: () => host.now(),
     delay: (ms) => host.delay(ms),
     close: () => host.close(),

@@ -11,6 +11,7 @@ import type {
   ExecResult,
   Host,
   ReadOutcome,
+  RunningTool,
   RunningWorkload,
   WorkloadSpec,
   WriteOptions,
@@ -69,6 +70,8 @@ export class MemoryHost implements Host {
   nowNs = 0n;
   /** Answers exec(); without it every program is missing. */
   onExec: ((argv: readonly string[]) => ExecResult | Promise<ExecResult>) | undefined;
+  /** Answers start(); without it every program is missing. */
+  onStart: ((argv: readonly string[], outputFile: string) => RunningTool) | undefined;
   /** Answers launch(); without it nothing can be launched. */
   onLaunch: ((workload: WorkloadSpec, cgroup: string) => RunningWorkload) | undefined;
   /** Called after a directory was made: a cgroup's files appear here. */
@@ -208,6 +211,11 @@ export class MemoryHost implements Host {
   async exec(argv: readonly string[], _options?: ExecOptions): Promise<ExecResult> {
     if (this.onExec === undefined) throw new CommandError(argv, 'no such program');
     return this.onExec(argv);
+  }
+
+  async start(argv: readonly string[], outputFile: string): Promise<RunningTool> {
+    if (this.onStart === undefined) throw new CommandError(argv, 'no such program');
+    return this.onStart(argv, outputFile);
   }
 
   launch(workload: WorkloadSpec, cgroup: HostPath): RunningWorkload {

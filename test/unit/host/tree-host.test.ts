@@ -22,6 +22,7 @@ function hostOver(tree: Partial<Tree>): CapturedHost {
   return new CapturedHost('root:/tree', '/tree', {
     readMany: unexpected,
     write: unexpected,
+    append: unexpected,
     mkdir: unexpected,
     rmdir: unexpected,
     list: unexpected,
