@@ -27,6 +27,7 @@ import type { Plan } from '../plan/steps.js';
 import { runWorkload } from '../run/workload.js';
 import { buildCommit } from '../version.js';
 import { aaAxis, type Cell, cellsOf, experimentOf, pointsIn } from './cells.js';
+import { Gathering } from './gather.js';
 import { type Attributes, attributesOf, withJournal } from './journaled.js';
 import { type RestoreOutcome, restoreHost } from './restore-host.js';
 import type { Experiment } from './schema.js';
@@ -59,6 +60,8 @@ export interface RunOptions {
   readonly resume?: boolean;
   /** Measure every point twice as if there were two of it, A and B: how they differ is this machine's noise. */
   readonly aa?: boolean;
+  /** Count how many pages zswap compresses at once, and how long a page takes, by probes on the kernel's functions. */
+  readonly traceBatch?: boolean;
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
   /** Exact versions for the record, as of the guest's packages. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -287,9 +290,14 @@ class Run {
     const receipts: Receipt[] = [];
     const raw: { before?: Snapshot; after?: Snapshot; fullest?: Snapshot; exit?: WorkloadExit } = {};
     let failure: unknown;
+    let gathering: Gathering | undefined;
     try {
       await apply(host, cellPlan, this.#journal, { signal, onReceipt: (receipt) => receipts.push(receipt) });
       const paths = await snapshotPaths(host, cellPlan.cgroup);
+      gathering = await Gathering.begin(host, cellPlan.cgroup, directory, this.#journal, {
+        ...this.#experiment.collect,
+        traceBatch: this.#options.traceBatch ?? false,
+      });
       raw.before = await takeSnapshot(host, paths);
       onRun();
       const outputs = {
@@ -310,6 +318,7 @@ class Run {
     } catch (error) {
       failure = error;
     }
+    const gathered = await gathering?.end();
     const said = failure === undefined ? exitProblem(raw.exit) : messageOf(failure);
     const record: CellRecord = {
       cell,
@@ -323,6 +332,7 @@ class Run {
       before: raw.before,
       after: raw.after,
       fullest: raw.fullest,
+      gathered,
     };
     await this.#writer.writeCell(record, await logSince(host, logBegin));
     // Only a workload's own failure lets the other cells go on: a machine that refuses a step would refuse it again.
