@@ -1,6 +1,6 @@
 /** The time series of a cell on disk (docs/series.md). */
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { RecordError } from '../errors.js';
 import type { Host } from '../host/host.js';
@@ -71,6 +71,7 @@ export class SeriesRecorder {
     } catch (error) {
       sampling?.stop();
       await file.close();
+      await unlink(path);
       throw error;
     }
   }

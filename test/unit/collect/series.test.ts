@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { SeriesReader, SeriesRecorder } from '../../../src/collect/series.js';
@@ -165,7 +165,10 @@ test('a sampling that cannot be started leaves nothing open and throws', async (
     SeriesRecorder.start(new MemoryHost(), [], path, { intervalNs: 1e6 }),
     RequirementError,
   );
+  assert.ok(!existsSync(path));
+  writeFileSync(path, 'of somebody else');
   await assert.rejects(SeriesRecorder.start(new SampledHost(), [], path, { intervalNs: 1e6 }), {
     code: 'EEXIST',
   });
+  assert.equal(readFileSync(path, 'utf8'), 'of somebody else');
 });
