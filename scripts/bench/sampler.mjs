@@ -1,6 +1,6 @@
 // All counters of this machine at 1 kHz: Host.sample beside plain loops in Node, each in a process of its own. CPU is
 // that of the whole process, as share of one CPU; late is from a tick to the begin of its reading.
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { openSync, readFileSync, readSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { existing, output, table, takeTurns } from '../measure.mjs';
 
@@ -69,7 +69,6 @@ async function sample() {
 /** Reads a file anew from its descriptor. */
 function keptReader({ path }) {
   const fd = openSync(path);
-  process.on('exit', () => closeSync(fd));
   const buffer = Buffer.alloc(65536);
   return () => {
     let length = 0;
