@@ -76,6 +76,7 @@ const mayImport: Readonly<
 > = {
   errors: { values: [] },
   version: { values: [] },
+  random: { values: [] },
   native: { values: ['errors', 'bindings'] },
   host: { values: ['errors', 'native', 'execa'] },
   kernel: {
@@ -116,7 +117,7 @@ const mayImport: Readonly<
   },
   testing: { values: ['errors', 'host'] },
   codec: { values: ['errors', 'native'] },
-  estimate: { values: ['errors', 'codec'] },
+  estimate: { values: ['errors', 'random', 'codec'] },
   vm: { values: ['errors', 'native', 'execa'] },
   index: {
     values: [
