@@ -8,8 +8,8 @@ import {
   type WorkloadComparison,
 } from '../study/compare.js';
 import { type Check, type GateResult, gateAlpha } from '../study/gate.js';
-import { buildRows, derivedRows, type Row, usememRows } from './rows.js';
-import { formatValue } from './table.js';
+import { derivedRows, iaaRows, type Row, rowsOf } from './rows.js';
+import { formatValue } from './value.js';
 
 const labelWidth = 24;
 const valueWidth = 13;
@@ -55,7 +55,7 @@ function printed(label: string, base: string, changed: string, change = '', test
 }
 
 function pointLines(workload: string, point: PointComparison): string[] {
-  const rows = rowsOf(workload, point);
+  const rows = labelled(workload, point);
   const zero = rows.filter(([, row]) => isZero(row.base) && isZero(row.new));
   return [
     ...(point.name === '' ? [] : [` ${point.name}`]),
@@ -70,9 +70,8 @@ function pointLines(workload: string, point: PointComparison): string[] {
 }
 
 /** The rows in the order of the letter's tables; others follow in their own. */
-function rowsOf(workload: string, { base, rows }: PointComparison): [Row, RowComparison][] {
-  const isBuild = workload.startsWith('kernel-build');
-  const known = [...(isBuild ? buildRows : usememRows)(`${base.folio}B`), derivedRows].flat();
+function labelled(workload: string, { base, rows }: PointComparison): [Row, RowComparison][] {
+  const known = [...rowsOf(workload, `${base.folio}B`), derivedRows, iaaRows].flat();
   const place = (key: string): number => {
     const index = known.findIndex((row) => row.key === key);
     return index === -1 ? known.length : index;

@@ -99,7 +99,7 @@ const mayImport: Readonly<
     values: ['errors', 'experiment/cells', 'host/path', 'kernel', 'run', 'host/codecs'],
     types: ['collect', 'discover', 'experiment'],
   },
-  report: { values: ['study/cells'], types: ['study'] },
+  report: { values: ['study/cells', 'study/compare', 'study/gate'], types: ['study'] },
   experiment: {
     values: [
       'errors',
