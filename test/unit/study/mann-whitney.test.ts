@@ -325,6 +325,11 @@ describe('what so few values can show', () => {
       [0.6, 0.06, 0.025, 0.01, 0.01 / 2, 0.01 / 4, 0.01 / 8, 0.01 / 16].map(smallestSize),
       [1, 3, 4, 5, 5, 6, 6, 7],
     );
+    // The table of docs/statistics.md.
+    assert.deepEqual(
+      [2, 3, 9, 10, 34, 35, 128].map((checks) => smallestSize(0.01 / checks)),
+      [5, 6, 6, 7, 7, 8, 8],
+    );
     // Below, not at.
     assert.equal(smallestSize(1 / 70), 5);
     assert.equal(smallestSize(0.05), 4);
