@@ -112,8 +112,8 @@ interface Task {
  * side around its own mean, pooled.
  *
  * Throws UsageError, and lets nothing pass, where it cannot decide: the sides do not compare, the changed side lacks a
- * cell or a row of the base, no cell has the row, the A/A record lacks a cell, or there are too few repetitions for any p
- * to come below that limit.
+ * cell of the base, a side has no values of a cell or of a row that the other has, no cell has the row, the A/A record
+ * lacks a cell, or there are too few repetitions for any p to come below that limit.
  */
 export function gate(
   conditions: readonly Condition[],
@@ -141,6 +141,18 @@ function tasksOf(conditions: readonly Condition[], base: SampledSet, changed: Sa
     throw new UsageError(`${changed.name} lacks cells of ${base.name}: ${onlyBase.join('; ')}`, {
       hint: 'a gate does not pass what was not measured: repeat these cells, or leave them out of the base',
     });
+  }
+  for (const { workload, points } of workloads) {
+    for (const { name, ...sides } of points) {
+      const empty = [
+        { set: base, cell: sides.base },
+        { set: changed, cell: sides.new },
+      ].find(({ cell: { samples } }) => Object.values(samples).every((values) => values.length === 0));
+      if (empty === undefined) continue;
+      throw new UsageError(`${empty.set.name} has no valid repetition of ${cellName(workload, name)}`, {
+        hint: 'a gate does not pass what was not measured: repeat this cell',
+      });
+    }
   }
   return conditions.flatMap((condition) => {
     const { key } = condition;

@@ -228,7 +228,19 @@ describe('gate', () => {
       () => gate([condition], base, set('new', cell([], { samples: { elapsed_s: [1] } }))),
       /^new has no total_throughput_kb_s at usemem30: 64k, zstd, the other has$/,
     ],
-    ['a cell whose runs all failed', () => gate([condition], base, set('new', cell([]))), /^new has no/],
+    [
+      'a cell whose runs all failed',
+      () => gate([condition], base, set('new', cell([]))),
+      /^new has no valid repetition of usemem30: 64k, zstd$/,
+    ],
+    [
+      'a cell whose runs all failed on both sides',
+      () => {
+        const failed = cell([], { compressor: 'lzo', samples: {} });
+        return gate([condition], set('a', ...base.cells, failed), set('b', ...base.cells, failed));
+      },
+      /^a has no valid repetition of usemem30: 64k, lzo$/,
+    ],
     ['another machine', () => gate([condition], base, { ...base, machine: 'two' }), /another machine/],
     [
       'an A/A record of another machine',
