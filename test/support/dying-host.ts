@@ -39,6 +39,7 @@ export function dyingHost(
     start: (argv, outputFile) => host.start(argv, outputFile),
     now: () => host.now(),
     delay: (ms) => host.delay(ms),
+    [Symbol.asyncDispose]: () => host.close(),
     close: () => host.close(),
     exec: (argv: readonly string[], options?: ExecOptions) => host.exec(argv, options),
     write: (path: HostPath, text: string, options?: WriteOptions) =>

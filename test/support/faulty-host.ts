@@ -122,6 +122,7 @@ export function faultyHost(
     start: (argv, outputFile) => host.start(argv, outputFile),
     now: () => host.now(),
     delay: (ms) => host.delay(ms),
+    [Symbol.asyncDispose]: () => host.close(),
     close: () => host.close(),
     async settled() {
       // What the kernel makes of a late write comes too late for anybody to see.

@@ -76,6 +76,7 @@ const mayImport: Readonly<
 > = {
   errors: { values: [] },
   version: { values: [] },
+  random: { values: [] },
   native: { values: ['errors', 'bindings'] },
   host: { values: ['errors', 'native', 'execa'] },
   kernel: {
@@ -98,7 +99,7 @@ const mayImport: Readonly<
     values: ['errors', 'experiment/cells', 'host/path', 'kernel', 'run', 'host/codecs'],
     types: ['collect', 'discover', 'experiment'],
   },
-  report: { values: ['study/cells'], types: ['study'] },
+  report: { values: ['study/cells', 'study/compare', 'study/gate'], types: ['study'] },
   experiment: {
     values: [
       'errors',
@@ -119,7 +120,7 @@ const mayImport: Readonly<
   },
   testing: { values: ['errors', 'host'] },
   codec: { values: ['errors', 'native'] },
-  estimate: { values: ['errors', 'codec'] },
+  estimate: { values: ['errors', 'random', 'codec'] },
   vm: { values: ['errors', 'native', 'execa'] },
   index: {
     values: [
