@@ -93,10 +93,9 @@ for (const [signal, code] of [
     assert.deepEqual([json.code, json.stderr], [code, '']);
     const lines = json.stdout.trimEnd().split('\n');
     assert.ok(lines.length >= 2);
-    assert.deepEqual(
-      lines.slice(0, 2).map((line) => JSON.parse(line).tick),
-      [0, 1],
-    );
+    // On a busy machine ticks may be missing between them.
+    const [first, second] = lines.slice(0, 2).map((line) => Number(JSON.parse(line).tick));
+    assert.ok(first === 0 && second !== undefined && second > 0);
   });
 }
 
