@@ -2,7 +2,7 @@ import { rmdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { InterruptedError, type StopSignal, VmError } from '../../errors.js';
-import type { Channel, Guest, GuestInit, GuestOptions } from '../../vm/index.js';
+import type { Accelerator, Channel, Guest, GuestInit, GuestOptions } from '../../vm/index.js';
 import { optionsOf } from '../options.js';
 
 interface FolderOption {
@@ -15,6 +15,8 @@ interface SizeOptions extends FolderOption {
   readonly swap: number;
   readonly append: readonly string[];
   readonly init: GuestInit;
+  readonly accel: Accelerator;
+  readonly devices: number;
   readonly bootLimit: number;
 }
 
@@ -29,6 +31,7 @@ export function vmCommand(): Command {
     .addCommand(startCommand())
     .addCommand(execCommand())
     .addCommand(runInGuestCommand())
+    .addCommand(deviceCommand())
     .addCommand(statusCommand())
     .addCommand(stopCommand())
     .addCommand(fetchCommand());
@@ -51,6 +54,17 @@ function withSizes(command: Command): Command {
     .option('--append <word>', "a word for its kernel's command line; can be repeated", collect, [])
     .addOption(
       new Option('--init <init>', 'what starts in it').choices(['agent', 'systemd']).default('agent'),
+    )
+    .option(
+      '--devices <number>',
+      'software IAA devices that it has, 0 to 8, half at each of two sockets',
+      parseDevices,
+      0,
+    )
+    .addOption(
+      new Option('--accel <accelerator>', "who executes its instructions: QEMU's translator or the CPU")
+        .choices(['tcg', 'kvm'])
+        .default('tcg'),
     )
     .option('--boot-limit <seconds>', 'how long it may take to boot', parseWhole, 120);
 }
@@ -102,6 +116,23 @@ function runInGuestCommand(): Command {
         for (const record of records) printError(`copied out of the guest: ${record}`);
       }
     });
+  });
+}
+
+function deviceCommand(): Command {
+  return withFolder(
+    new Command('device')
+      .description(
+        "the guest's software IAA devices: what they have done, as JSON, or a fault (docs/device.md)",
+      )
+      .argument('<request...>', 'stats, or as: hang 0 1, halt 0 warm'),
+  ).action(async (words: string[], _options: FolderOption, command: Command) => {
+    const { findGuest } = await import('../../vm/index.js');
+    const { print } = await import('../terminal.js');
+    const folder = await folderOf(optionsOf<FolderOption>(command));
+    const guest = await findGuest(folder);
+    if (guest === undefined) throw new VmError(`no guest runs in ${folder}`);
+    print(await guest.askDevices(words.join(' ')));
   });
 }
 
@@ -161,6 +192,8 @@ async function guestOptions(
     cpus: options.cpus,
     swapBytes: options.swap,
     init: options.init,
+    accelerator: options.accel,
+    devices: options.devices,
     append: options.append,
     bootLimitMs: options.bootLimit * 1000,
     leased,
@@ -177,8 +210,9 @@ async function recordsDirectory(given: string | undefined): Promise<string> {
 }
 
 function describe(guest: Guest): string {
-  const { kernel, memoryMiB, cpus, pid } = guest.state;
-  return `${kernel.release} (Debian ${kernel.version}), ${memoryMiB} MiB, ${cpus} CPUs, pid ${pid}, in ${guest.folder}`;
+  const { kernel, memoryMiB, cpus, devices, pid } = guest.state;
+  const iaa = devices === 0 ? '' : `, ${devices} IAA devices`;
+  return `${kernel.release} (Debian ${kernel.version}), ${memoryMiB} MiB, ${cpus} CPUs${iaa}, pid ${pid}, in ${guest.folder}`;
 }
 
 const stopSignals: readonly StopSignal[] = ['SIGHUP', 'SIGINT', 'SIGTERM'];
@@ -303,6 +337,11 @@ function parseWhole(given: string): number {
   const number = Number(given);
   if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('expected a number from 1');
   return number;
+}
+
+function parseDevices(given: string): number {
+  if (!/^[0-8]$/.test(given)) throw new InvalidArgumentError('expected a number from 0 to 8');
+  return Number(given);
 }
 
 function parseSize(given: string): number {

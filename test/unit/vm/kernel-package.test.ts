@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadOrder, parseControl, partsOf } from '../../../src/vm/kernel-package.js';
+import { parseControl } from '../../../src/vm/debian.js';
+import { loadOrder, partsOf } from '../../../src/vm/kernel-package.js';
 
 const modulesDep = `kernel/fs/9p/9p.ko.xz: kernel/net/9p/9pnet.ko.xz kernel/fs/netfs/netfs.ko.xz
 kernel/fs/netfs/netfs.ko.xz:
