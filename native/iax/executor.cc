@@ -11,24 +11,26 @@ namespace {
 
 constexpr uint32_t kKnownFlags = kFlagFence | kFlagBlockOnFault | kFlagCompletionAddressValid |
                                  kFlagRequestCompletion | kFlagRequestInterrupt | kFlagCacheControl;
+// Buffers above this are not kept: the driver's WQs are set to transfers of 2 MiB.
+constexpr size_t kKeptBytes = 2 << 20;
 constexpr uint16_t kCompressFlags = kCompressFlush | kCompressAppendEob;
 constexpr uint16_t kDecompressFlags =
     kDecompressEnable | kDecompressFlush | kDecompressCheckEob | kDecompressStopOnEob;
 
-CompletionRecord failure(uint8_t status) {
+CompletionRecord with_status(uint8_t status) {
   CompletionRecord record{};
   record.status = status;
   return record;
 }
 
 CompletionRecord invalid_flags(uint32_t flags) {
-  CompletionRecord record = failure(kStatusInvalidFlags);
+  CompletionRecord record = with_status(kStatusInvalidFlags);
   record.invalid_flags = flags;
   return record;
 }
 
 CompletionRecord not_mapped(uint64_t address, bool write) {
-  CompletionRecord record = failure(kStatusTranslationFailed);
+  CompletionRecord record = with_status(kStatusTranslationFailed);
   record.fault_info = write ? 1 : 0;
   record.fault_address = address;
   return record;
@@ -51,7 +53,8 @@ bool overlap(uint64_t one, uint64_t one_size, uint64_t other, uint64_t other_siz
 /** What is wrong with a descriptor before any memory is looked at. */
 std::optional<CompletionRecord> reject(const Descriptor& descriptor, const WqLimits& limits) {
   const uint8_t opcode = descriptor.opcode();
-  if ((limits.op_config[opcode / 64] >> (opcode % 64) & 1) == 0) return failure(kStatusBadOpcode);
+  if ((limits.op_config[opcode / 64] >> (opcode % 64) & 1) == 0)
+    return with_status(kStatusBadOpcode);
   const uint32_t flags = descriptor.flags();
   const bool interrupt = (flags & kFlagRequestInterrupt) != 0;
   uint32_t known = kKnownFlags;
@@ -64,20 +67,20 @@ std::optional<CompletionRecord> reject(const Descriptor& descriptor, const WqLim
       if (opcode == static_cast<uint8_t>(Opcode::kCompress)) known |= kFlagSource2Aecs;
       break;
     default:
-      return failure(kStatusBadOpcode);
+      return with_status(kStatusBadOpcode);
   }
   if ((flags & ~known) != 0) return invalid_flags(flags & ~known);
   // Without an address there is nowhere to write a completion record to.
   if ((flags & kFlagRequestCompletion) != 0 && (flags & kFlagCompletionAddressValid) == 0)
     return invalid_flags(kFlagRequestCompletion);
   if (interrupt && descriptor.interrupt_handle >= limits.vectors)
-    return failure(kStatusInvalidInterruptHandle);
+    return with_status(kStatusInvalidInterruptHandle);
   if (opcode < static_cast<uint8_t>(Opcode::kDecompress)) return std::nullopt;
-  if (descriptor.filter_flags != 0) return failure(kStatusInvalidFilterFlags);
-  if (descriptor.num_inputs != 0) return failure(kStatusReservedNotZero);
+  if (descriptor.filter_flags != 0) return with_status(kStatusInvalidFilterFlags);
+  if (descriptor.num_inputs != 0) return with_status(kStatusReservedNotZero);
   if (descriptor.source1_size == 0 || descriptor.source1_size > limits.max_transfer_bytes ||
       descriptor.max_destination_size > limits.max_transfer_bytes) {
-    return failure(kStatusInvalidSize);
+    return with_status(kStatusInvalidSize);
   }
   return std::nullopt;
 }
@@ -87,26 +90,31 @@ std::optional<CompletionRecord> reject(const Descriptor& descriptor, const WqLim
 CompletionRecord Executor::execute(const Descriptor& descriptor, const WqLimits& limits,
                                    const GuestMemory& memory) {
   if (const auto rejected = reject(descriptor, limits)) return *rejected;
-  const GuestMemory::Access access(memory);
-  switch (static_cast<Opcode>(descriptor.opcode())) {
-    case Opcode::kCompress:
-      return compress(descriptor, access);
-    case Opcode::kDecompress:
-      return decompress(descriptor, access);
-    default:
-      return failure(kStatusSuccess);
+  CompletionRecord record = with_status(kStatusSuccess);
+  {
+    const GuestMemory::Access access(memory);
+    if (descriptor.opcode() == static_cast<uint8_t>(Opcode::kCompress))
+      record = compress(descriptor, access);
+    if (descriptor.opcode() == static_cast<uint8_t>(Opcode::kDecompress))
+      record = decompress(descriptor, access);
   }
+  // A guest may ask for gigabytes once.
+  for (std::vector<uint8_t>* buffer : {&in_, &out_}) {
+    if (buffer->size() > kKeptBytes) *buffer = {};
+  }
+  return record;
 }
 
 CompletionRecord Executor::compress(const Descriptor& descriptor,
                                     const GuestMemory::Access& access) {
   // The device here always flushes and ends the block; without tables it has no codes.
-  if (descriptor.operation_flags != kCompressFlags) return failure(kStatusInvalidOperationFlags);
+  if (descriptor.operation_flags != kCompressFlags)
+    return with_status(kStatusInvalidOperationFlags);
   if ((descriptor.flags() & kFlagSource2Aecs) == 0) return invalid_flags(kFlagSource2Aecs);
-  if (descriptor.source2_size != codec::kAecsBytes) return failure(kStatusInvalidSize);
+  if (descriptor.source2_size != codec::kAecsBytes) return with_status(kStatusInvalidSize);
   if (overlap(descriptor.source1_address, descriptor.source1_size, descriptor.destination_address,
               descriptor.max_destination_size)) {
-    return failure(kStatusOverlappingBuffers);
+    return with_status(kStatusOverlappingBuffers);
   }
   std::array<uint8_t, codec::kAecsBytes> aecs{};
   const auto tables = access.read(descriptor.source2_address, aecs.size());
@@ -128,13 +136,13 @@ CompletionRecord Executor::decompress(const Descriptor& descriptor,
                                       const GuestMemory::Access& access) {
   const bool suppress = (descriptor.operation_flags & kDecompressSuppressOutput) != 0;
   if ((descriptor.operation_flags & ~kDecompressSuppressOutput) != kDecompressFlags)
-    return failure(kStatusInvalidOperationFlags);
+    return with_status(kStatusInvalidOperationFlags);
   const auto in = copy_in(access, descriptor.source1_address, descriptor.source1_size);
   if (!in) return not_mapped(descriptor.source1_address, false);
   if (suppress) return record_of(decoder_.check(*in, descriptor.max_destination_size));
   if (overlap(descriptor.source1_address, descriptor.source1_size, descriptor.destination_address,
               descriptor.max_destination_size)) {
-    return failure(kStatusOverlappingBuffers);
+    return with_status(kStatusOverlappingBuffers);
   }
   const auto target = access.write(descriptor.destination_address, descriptor.max_destination_size);
   if (!target) return not_mapped(descriptor.destination_address, true);
