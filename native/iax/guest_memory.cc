@@ -93,7 +93,7 @@ const GuestMemory::Region* GuestMemory::find(uint64_t address, uint64_t size,
 std::optional<std::span<const uint8_t>> GuestMemory::Access::read(uint64_t address,
                                                                   uint64_t size) const {
   uint64_t offset = 0;
-  const Region* const region = memory_.find(address, size, offset);
+  const Region* const region = memory_->find(address, size, offset);
   if (region == nullptr) return std::nullopt;
   return std::span<const uint8_t>(region->data + offset, size);
 }
@@ -101,7 +101,7 @@ std::optional<std::span<const uint8_t>> GuestMemory::Access::read(uint64_t addre
 std::optional<std::span<uint8_t>> GuestMemory::Access::write(uint64_t address,
                                                              uint64_t size) const {
   uint64_t offset = 0;
-  const Region* const region = memory_.find(address, size, offset);
+  const Region* const region = memory_->find(address, size, offset);
   if (region == nullptr || !region->writable) return std::nullopt;
   return std::span(region->data + offset, size);
 }

@@ -37,7 +37,7 @@ class GuestMemory {
   /** Holds all mappings as they are while it lives. */
   class Access {
    public:
-    explicit Access(const GuestMemory& memory) : memory_(memory), lock_(memory.mutex_) {}
+    explicit Access(const GuestMemory& memory) : memory_(&memory), lock_(memory.mutex_) {}
 
     /** The bytes from `address`; an empty optional when one of them is not mapped for that. */
     [[nodiscard]] std::optional<std::span<const uint8_t>> read(uint64_t address,
@@ -45,7 +45,7 @@ class GuestMemory {
     [[nodiscard]] std::optional<std::span<uint8_t>> write(uint64_t address, uint64_t size) const;
 
    private:
-    const GuestMemory& memory_;
+    const GuestMemory* memory_;
     std::shared_lock<std::shared_mutex> lock_;
   };
 

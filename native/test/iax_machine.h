@@ -50,7 +50,9 @@ class Machine {
   Machine& operator=(const Machine&) = delete;
   ~Machine() { ::munmap(bytes, kBytes); }
 
-  std::span<uint8_t> at(uint64_t address, size_t size) { return {bytes + (address - kBase), size}; }
+  [[nodiscard]] std::span<uint8_t> at(uint64_t address, size_t size) const {
+    return {bytes + (address - kBase), size};
+  }
 
   uint32_t read(uint32_t offset) {
     uint32_t value = 0;
@@ -149,8 +151,10 @@ class Machine {
            slot * uint32_t{iax::kDescriptorBytes};
   }
 
-  volatile uint8_t& status(uint64_t record) { return *(bytes + (record - kBase)); }
-  iax::CompletionRecord wait(uint64_t record) {
+  [[nodiscard]] volatile uint8_t& status(uint64_t record) const {
+    return *(bytes + (record - kBase));
+  }
+  [[nodiscard]] iax::CompletionRecord wait(uint64_t record) const {
     while (std::atomic_ref<uint8_t>(*(bytes + (record - kBase))).load(std::memory_order_acquire) ==
            0) {
       std::this_thread::yield();

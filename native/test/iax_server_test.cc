@@ -30,6 +30,7 @@ using Bytes = std::vector<uint8_t>;
 
 common::UniqueFd connect_to(const std::string& path) {
   common::UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.is_open()) std::exit(1);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(static_cast<char*>(address.sun_path), path.c_str(), path.size() + 1);
@@ -38,8 +39,8 @@ common::UniqueFd connect_to(const std::string& path) {
   return socket;
 }
 
-void send_bytes(int socket, const Bytes& bytes, int fd = -1) {
-  iovec part{.iov_base = const_cast<uint8_t*>(bytes.data()), .iov_len = bytes.size()};
+void send_bytes(int socket, Bytes bytes, int fd = -1) {
+  iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   msghdr header{};
   header.msg_iov = &part;
@@ -130,7 +131,7 @@ void test_clients(const std::string& folder, Server& server) {
     const common::UniqueFd memory = test::sealed_memory(kSize);
     check_equal(ask(client.get(), map_message(kSize), memory.get()).first, 0);
     // What is no message ends the connection, and only that.
-    Bytes garbage(16, 0xff);
+    const Bytes garbage(16, 0xff);
     send_bytes(client.get(), garbage);
     check_equal(reply_of(client.get()).first, -1);
   }

@@ -112,9 +112,10 @@ void test_negotiation() {
   check_equal(value_at<uint32_t>(ask(session, irq(1)).body, 12), 0U);
   check_equal(error_of(session, irq(5)), uint32_t{EINVAL});
   // Commands that are none, or are not for this device.
-  for (const unsigned command : {0U, 6U, 11U, 12U, 14U, 16U, 0xffffU})
+  for (const unsigned command : {0U, 6U, 11U, 12U, 14U, 16U, 0xffffU}) {
     check_equal(error_of(session, MessageBuilder(static_cast<uint16_t>(command)).end()),
                 uint32_t{EOPNOTSUPP});
+  }
 }
 
 void test_message_lengths() {
@@ -249,7 +250,7 @@ void test_memory_and_interrupts() {
     return MessageBuilder(8).add(uint32_t{20}).add(flags).add(index).add(start).add(count).end();
   };
   constexpr uint32_t kEventfd = 4 | 32;
-  common::UniqueFd counter(::eventfd(0, EFD_CLOEXEC));
+  const common::UniqueFd counter(::eventfd(0, EFD_CLOEXEC));
   check_equal(ask(session, set_irqs(kEventfd, 0, 1),
                   one_fd(common::UniqueFd(::fcntl(counter.get(), F_DUPFD_CLOEXEC, 3))))
                   .error,
