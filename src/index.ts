@@ -23,10 +23,15 @@ export type { Finding, Inventory, Source } from './discover/inventory.js';
 export type { Diagnosis, Severity } from './doctor/diagnosis.js';
 export { type Examination, examine } from './doctor/doctor.js';
 export * from './errors.js';
-export { applyPlan } from './experiment/apply-plan.js';
+export { AppliedPlan, type ApplyPlanOptions, applyPlan as apply } from './experiment/apply-plan.js';
 export { type Cell, cellsOf } from './experiment/cells.js';
+export { type ExperimentEvent, experimentEvents } from './experiment/events.js';
 export { parseExperiment, readExperiment } from './experiment/file.js';
-export { type RestoreOutcome, restoreHost } from './experiment/restore-host.js';
+export {
+  type RestoreHostOptions,
+  type RestoreOutcome,
+  restoreHost as restore,
+} from './experiment/restore-host.js';
 export { type RunEvent, type RunOptions, type RunOutcome, runExperiment } from './experiment/run.js';
 export type { Experiment } from './experiment/schema.js';
 export type { Host } from './host/host.js';
@@ -35,6 +40,14 @@ export { type HostPath, hostPath } from './host/path.js';
 export { plan } from './plan/plan.js';
 export { renderPlan } from './plan/render.js';
 export type { Plan, Step } from './plan/steps.js';
-export { usememTables } from './report/usemem-table.js';
+export { published } from './report/published.js';
+export { letterTables } from './report/tables.js';
 export type { CellResult, Values } from './study/cell.js';
+export {
+  type CellSet,
+  type MeasuredCell,
+  type MeasuredSet,
+  measuredSet,
+  type NamedCell,
+} from './study/cells.js';
 export { type Result, study } from './study/record.js';

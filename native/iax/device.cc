@@ -12,6 +12,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr uint32_t kPageBytes = 4096;
 constexpr uint32_t kAllWqs = (1U << kMaxWqs) - 1;
 /** An operand names 16 WQs in its low bits and which 16 in the next four. */
 constexpr uint32_t kOperandWqs = 0xffff;
@@ -544,6 +545,7 @@ void Device::account(uint32_t wq, const Descriptor& descriptor, const Completion
     }
   } else if (opcode == Opcode::kCompress) {
     ++statistics.compress;
+    if (descriptor.source1_size == kPageBytes) ++statistics.compress_pages;
     statistics.compress_in_bytes += record.bytes_completed;
     statistics.compress_out_bytes += record.output_size;
   } else if (opcode != Opcode::kDecompress) {

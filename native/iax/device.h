@@ -39,6 +39,8 @@ struct WqStatistics {
   /** Queued or with an engine when the WQ or the device was aborted or reset. */
   uint64_t aborted = 0;
   uint64_t compress = 0;
+  /** Of these, the ones of 4096 bytes: zswap's; the kernel's self-test uses others. */
+  uint64_t compress_pages = 0;
   uint64_t compress_in_bytes = 0;
   uint64_t compress_out_bytes = 0;
   /** Compressions whose output did not fit. */

@@ -54,6 +54,7 @@ std::string statistics_text(const DeviceStatistics& device, const Session::Traff
     one.number("dropped", wq.dropped);
     one.number("aborted", wq.aborted);
     one.number("compress", wq.compress);
+    one.number("compress_pages", wq.compress_pages);
     one.number("compress_in_bytes", wq.compress_in_bytes);
     one.number("compress_out_bytes", wq.compress_out_bytes);
     one.number("incompressible", wq.incompressible);

@@ -186,6 +186,7 @@ void test_round_trip(const DeviceOptions& options) {
 
   const auto statistics = machine.device.statistics();
   check_equal(statistics.wqs[0].compress, 1U);
+  check_equal(statistics.wqs[0].compress_pages, 1U);
   check_equal(statistics.wqs[0].verify, 1U);
   check_equal(statistics.wqs[0].decompress, 1U);
   check_equal(statistics.wqs[0].compress_out_bytes, size);

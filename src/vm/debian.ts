@@ -201,7 +201,7 @@ export class Apt {
 /** The SHA-256 of a package in the index; throws VmError when the index does not have the package. */
 export function sumOf(control: Readonly<Record<string, string>>, name: string): string {
   const sum = control['SHA256'];
-  if (sum === undefined) throw new VmError(`apt knows no package ${name} in ${backports}`);
+  if (sum === undefined) throw new VmError(`apt knows no package ${name} in the suites it reads`);
   return sum;
 }
 
@@ -215,7 +215,7 @@ async function fromNetwork(answer: Promise<string>): Promise<string> {
     const why = isLabError(cause) ? cause.message : String(cause);
     throw new RequirementError(`Debian's packages cannot be fetched: ${why}`, {
       cause,
-      hint: `check the network and its proxy, or set IAA_ZSWAP_DEBIAN_MIRROR to a mirror with ${backports}`,
+      hint: `check the network and its proxy, or set IAA_ZSWAP_DEBIAN_MIRROR to a mirror that has the suite`,
     });
   });
 }

@@ -1,6 +1,6 @@
-import { readFile, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { VmError } from '../errors.js';
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { UsageError, VmError } from '../errors.js';
 import { command } from './command.js';
 import {
   Apt,
@@ -29,6 +29,8 @@ export interface GuestKernel {
   readonly version: string;
   /** The kernel's own name, as `7.3.4+deb13-amd64` (uname -r). */
   readonly release: string;
+  /** Suite of Debian that it is from; not in those fetched before others than the newest could be. */
+  readonly suite?: string;
   readonly packages: readonly DebianPackage[];
   /** SHA-256 of the files that booting reads, by path below the kernel's folder. */
   readonly files: Readonly<Record<string, string>>;
@@ -89,7 +91,7 @@ async function resolveKernel(apt: Apt): Promise<DebianPackage[]> {
     const wanted = version === undefined ? name : `${name}=${version}`;
     const control = await apt.show(wanted);
     version ??= control['Version'];
-    if (version === undefined) throw new VmError(`apt knows no package ${wanted} in ${backports}`);
+    if (version === undefined) throw new VmError(`apt knows no package ${wanted} in the suite it reads`);
     packages.set(name, { name, version, sha256: sumOf(control, wanted) });
     queue.push(...partsOf(control['Depends'] ?? '', version));
   }
@@ -99,10 +101,21 @@ async function resolveKernel(apt: Apt): Promise<DebianPackage[]> {
 /** Unpacks the packages into `folder` and gives the release of the kernel in them. */
 async function unpack(debs: readonly string[], folder: string): Promise<string> {
   await unpackDebs(debs, folder);
+  // Before 6.19 the modules are in the package of the image, and what boots is in /boot.
   const image = debs
-    .map((deb) => /linux-modules-(\d[^_]*)_/.exec(deb)?.[1])
+    .map((deb) => /linux-(?:modules|image)-(\d[^_]*)_/.exec(deb)?.[1])
     .find((name) => name !== undefined);
   if (image === undefined) throw new VmError(`no linux-modules-RELEASE among the packages of ${newest}`);
+  const modules = join(folder, modulesPath(image));
+  if (await isThere(join(folder, 'lib'))) {
+    await mkdir(dirname(dirname(modules)), { recursive: true });
+    await rename(join(folder, 'lib', 'modules'), dirname(modules));
+    await rm(join(folder, 'lib'), { recursive: true });
+  }
+  for (const name of ['vmlinuz', 'config']) {
+    const inBoot = join(folder, 'boot', `${name}-${image}`);
+    if (await isThere(inBoot)) await rename(inBoot, join(modules, name));
+  }
   // depmod and modprobe have /lib/modules compiled in.
   await symlink('usr/lib', join(folder, 'lib'));
   await command(['depmod', '-b', folder, image], folder);
@@ -111,25 +124,37 @@ async function unpack(debs: readonly string[], folder: string): Promise<string> 
 
 const modulesPath = (release: string): string => join('usr', 'lib', 'modules', release);
 
-/** Fetches Debian's newest kernel into the cache, unless it is there already, and makes it the one to boot. */
-export function fetchKernel(progress: (line: string) => void): Promise<CachedKernel> {
-  return withFileErrors(() => fetchNewest(progress));
+/**
+ * Fetches the newest kernel of a suite of Debian into the cache, unless it is there already. Without a suite it is
+ * Debian's newest, and the one to boot from then on. Throws RequirementError, VmError, UsageError.
+ */
+export function fetchKernel(progress: (line: string) => void, suite?: string): Promise<CachedKernel> {
+  if (suite !== undefined && !/^[a-z][a-z0-9.-]{0,63}$/.test(suite)) {
+    throw new UsageError(`not the name of a Debian suite: ${suite}`, {
+      hint: 'as trixie, bookworm-backports',
+    });
+  }
+  return withFileErrors(() => fetchFrom(suite ?? backports, suite === undefined, progress));
 }
 
-async function fetchNewest(progress: (line: string) => void): Promise<CachedKernel> {
+async function fetchFrom(
+  suite: string,
+  makeCurrent: boolean,
+  progress: (line: string) => void,
+): Promise<CachedKernel> {
   const cache = await ownFolder(cacheFolder());
   const lock = lockCache(cache);
   try {
     await requireSpace(cache, 'a guest kernel', neededBytes);
-    const apt = await Apt.open(join(cache, 'apt'), [backports], progress);
+    const apt = await Apt.open(join(cache, 'apt'), [suite], progress);
     const packages = await resolveKernel(apt);
     const version = packages[0]?.version ?? '';
     const folder = join(cache, 'guest', version);
     if (!(await isThere(join(folder, 'guest.json')))) {
       progress(`fetching ${newest} ${version}`);
-      await install(apt, packages, version, folder);
+      await install(apt, suite, packages, folder);
     }
-    await writeFile(join(cache, 'guest', 'current'), `${version}\n`);
+    if (makeCurrent) await writeFile(join(cache, 'guest', 'current'), `${version}\n`);
     return await readKernel(folder);
   } finally {
     lock.release();
@@ -138,10 +163,11 @@ async function fetchNewest(progress: (line: string) => void): Promise<CachedKern
 
 async function install(
   apt: Apt,
+  suite: string,
   packages: readonly DebianPackage[],
-  version: string,
   folder: string,
 ): Promise<void> {
+  const version = packages[0]?.version ?? '';
   const debs = await apt.download(packages);
   await intoPlace(folder, async (partial) => {
     const release = await unpack(debs, partial);
@@ -149,7 +175,8 @@ async function install(
     const dep = await readFile(join(partial, modules, 'modules.dep'), 'utf8');
     const used = ['vmlinuz', 'config', 'modules.dep', ...loadOrder(dep, bootModules)];
     const paths = used.map((name) => join(modules, name));
-    await writeManifest<GuestKernel>(partial, 'guest.json', { version, release, packages }, paths);
+    const content = { version, release, suite, packages };
+    await writeManifest<GuestKernel>(partial, 'guest.json', content, paths);
   });
   await apt.clear();
 }
@@ -161,8 +188,12 @@ async function readKernel(folder: string): Promise<CachedKernel> {
   return { kernel, folder, modules, vmlinuz: join(modules, 'vmlinuz') };
 }
 
-/** The kernel to boot: the cache's current one, or Debian's newest when the cache has none. Only then the network is used. */
-export async function ensureKernel(progress: (line: string) => void): Promise<CachedKernel> {
+/**
+ * The kernel to boot: that of the cache with this Debian version or release, else the cache's current one, or Debian's
+ * newest when the cache has none; only then the network is used. Throws UsageError for one that the cache has not.
+ */
+export async function ensureKernel(progress: (line: string) => void, wanted?: string): Promise<CachedKernel> {
+  if (wanted !== undefined) return cachedKernel(wanted);
   const cache = await ownFolder(cacheFolder());
   const version = await readFile(join(cache, 'guest', 'current'), 'utf8').then(
     (text) => text.trim(),
@@ -171,4 +202,19 @@ export async function ensureKernel(progress: (line: string) => void): Promise<Ca
   if (version === undefined || !/^[\w.+~-]+$/.test(version)) return fetchKernel(progress);
   const folder = join(cache, 'guest', version);
   return (await isThere(folder)) ? readKernel(folder) : fetchKernel(progress);
+}
+
+async function cachedKernel(wanted: string): Promise<CachedKernel> {
+  const guests = join(await ownFolder(cacheFolder()), 'guest');
+  const known: string[] = [];
+  for (const name of await readdir(guests).catch(() => [])) {
+    const folder = join(guests, name);
+    if (!(await isThere(join(folder, 'guest.json')))) continue;
+    const found = await readKernel(folder);
+    if (name === wanted || found.kernel.release === wanted) return found;
+    known.push(found.kernel.release);
+  }
+  throw new UsageError(`the cache has no kernel ${wanted}`, {
+    hint: `it has ${known.join(', ') || 'none'}; 'iaa-zswap vm fetch --suite SUITE' fetches another`,
+  });
 }

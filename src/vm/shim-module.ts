@@ -42,9 +42,9 @@ async function build(
   const lock = lockCache(cache);
   const work = await mkdtemp(join(cache, 'shim.'));
   try {
-    const { release, version } = kernel.kernel;
+    const { release, version, suite } = kernel.kernel;
     progress(`building the shim for ${release}`);
-    const apt = await Apt.open(join(cache, 'apt'), [backports], progress);
+    const apt = await Apt.open(join(cache, 'apt'), [suite ?? backports], progress);
     await unpackDebs(await apt.download(await headerPackages(apt, release, version)), work);
     await apt.clear();
     if (runtime !== undefined) await wrapPrograms(work, runtime);
