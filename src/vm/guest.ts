@@ -320,6 +320,9 @@ export function startGuest(options: GuestOptions): Promise<Guest> {
 
 async function start(given: GuestOptions): Promise<Guest> {
   if (!isAbsolute(given.folder)) throw new UsageError(`not an absolute path: ${given.folder}`);
+  if (given.devices > 0 && given.cpus > 1 && given.cpus % 2 !== 0) {
+    throw new UsageError(`a guest with devices has two sockets: ${given.cpus} CPUs cannot be halved`);
+  }
   const kernel = await ensureKernel(given.progress, given.kernel);
   const folder = await makeFolder(given.folder);
   const options = { ...given, folder };

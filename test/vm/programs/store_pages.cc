@@ -1,6 +1,7 @@
 // Sends pages into zswap and back and checks every word: store_pages PROCESSES PAGES ROUNDS. Each process fills PAGES
 // with words of its own for each round, pages them out (MADV_PAGEOUT) and reads them. Prints, as JSON, how many pages
 // went out and in by the kernel's counters, how many words were wrong, and how long both ways took.
+//   store_pages hold PAGES     pages them out and waits to be killed
 
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -62,9 +63,20 @@ Outcome work(uint64_t process, size_t pages, size_t rounds) {
   return outcome;
 }
 
+[[noreturn]] void hold(size_t pages) {
+  void* const mapped = ::mmap(nullptr, pages * kPageBytes, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) std::exit(1);
+  auto* const words = static_cast<volatile uint64_t*>(mapped);
+  for (size_t i = 0; i < pages * kPageWords; ++i) words[i] = i;
+  if (::madvise(mapped, pages * kPageBytes, MADV_PAGEOUT) != 0) std::exit(1);
+  for (;;) ::pause();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string(argv[1]) == "hold") hold(std::strtoull(argv[2], nullptr, 10));
   if (argc != 4) return 2;
   const auto processes = std::strtoull(argv[1], nullptr, 10);
   const auto pages = std::strtoull(argv[2], nullptr, 10);
