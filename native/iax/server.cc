@@ -248,6 +248,10 @@ std::string Server::answer(const std::string& line) {
     device.release();
     return "ok";
   }
+  if (verb == "pull-out" && words.size() == 2) {
+    ports_.at(*index)->session.pull_out();
+    return "ok";
+  }
   const std::map<std::string_view, Fault> faults = {
       {"hang", Fault::kHang}, {"lose", Fault::kLose}, {"wrong-crc", Fault::kWrongCrc}};
   const std::map<std::string_view, ResetType> resets = {{"software", ResetType::kSoftware},

@@ -297,7 +297,9 @@ int Session::region_read(Reader& body, Bytes& out) {
   out.resize(start + count);
   const std::span<uint8_t> bytes = std::span(out).subspan(start);
   const auto at = static_cast<uint32_t>(offset);
-  if (region == VFIO_PCI_CONFIG_REGION_INDEX) {
+  if (pulled_out_) {
+    std::ranges::fill(bytes, uint8_t{0xff});
+  } else if (region == VFIO_PCI_CONFIG_REGION_INDEX) {
     config_.read(at, bytes);
   } else if (region == VFIO_PCI_BAR0_REGION_INDEX && !device_.read(at, bytes)) {
     return EINVAL;
@@ -308,6 +310,7 @@ int Session::region_read(Reader& body, Bytes& out) {
 
 int Session::write(uint32_t region, uint64_t offset, std::span<const uint8_t> bytes) {
   if (!is_within(region, offset, bytes.size())) return EINVAL;
+  if (pulled_out_) return 0;
   const auto at = static_cast<uint32_t>(offset);
   bool taken = true;
   if (region == VFIO_PCI_BAR2_REGION_INDEX) {
@@ -360,6 +363,7 @@ void Session::reset() {
 }
 
 void Session::disconnect() {
+  pulled_out_ = false;
   reset();
   memory_.unmap_all();
   const std::scoped_lock lock(vectors_mutex_);

@@ -56,6 +56,12 @@ class Session {
   /** After all messages that were there: what was submitted is carried out. */
   void dispatch() { device_.dispatch(); }
 
+  /**
+   * From now on until the client goes, the device is as one that was pulled out: reads are all
+   * ones, writes are lost.
+   */
+  void pull_out() { pulled_out_ = true; }
+
   /** The client has gone: forgets its memory and interrupts, and resets the device. */
   void disconnect();
 
@@ -93,6 +99,7 @@ class Session {
   GuestMemory memory_;
   PciConfig config_;
   Device device_;
+  std::atomic<bool> pulled_out_ = false;
   std::atomic<uint64_t> messages_ = 0;
   std::atomic<uint64_t> portal_writes_ = 0;
 };

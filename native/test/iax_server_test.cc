@@ -169,6 +169,7 @@ void test_control(const std::string& folder) {
   check_equal(control(folder, "wrong-crc 1 5"), std::string("ok\n"));
   check_equal(control(folder, "slow 1 7 100"), std::string("ok\n"));
   check_equal(control(folder, "error 1 64"), std::string("ok\n"));
+  check_equal(control(folder, "pull-out 1"), std::string("ok\n"));
   check_equal(control(folder, "halt 1 warm"), std::string("ok\n"));
   check(control(folder, "stats").find(R"("state":"halted")") != std::string::npos);
   for (const char* wrong :

@@ -270,8 +270,14 @@ void test_memory_and_interrupts() {
       uint32_t{EINVAL});
   check_equal(error_of(session, set_irqs(1 | 32, 0, 0)), 0U);
   check_equal(error_of(session, set_irqs(1 | 32, 0, 0, 5)), uint32_t{EINVAL});
+  session.pull_out();
+  check_equal(value_at<uint32_t>(ask(session, test::region_read(kBar0, kVersion, 4)).body, 16),
+              0xffffffffU);
+  check_equal(ask(session, write_value(kBar0, kGenCtrl, 1U)).error, 0U);
   session.disconnect();
-  check_equal(error_of(session, test::region_read(kBar0, kVersion, 4)), 0U);
+  check_equal(value_at<uint32_t>(ask(session, test::region_read(kBar0, kVersion, 4)).body, 16),
+              0x100U);
+  check_equal(value_at<uint32_t>(ask(session, test::region_read(kBar0, kGenCtrl, 4)).body, 16), 0U);
 }
 
 }  // namespace

@@ -54,6 +54,8 @@ export interface Setting {
   readonly mode: 'sync' | 'async' | 'async_irq';
   /** Entries of each WQ. Default one with 128. */
   readonly sizes?: readonly number[];
+  /** Default 64kB. */
+  readonly folio?: string;
 }
 
 /** Calls this program in the guest with a state directory of its own, which outlives the call. */
@@ -66,14 +68,16 @@ export async function writeSetting(guest: Guest, setting: Setting): Promise<stri
   const sizes = setting.sizes ?? [128];
   const text = [
     'name: setting',
-    'matrix: { compressor: [deflate-iaa], folio: [64kB] }',
+    `matrix: { compressor: [deflate-iaa], folio: [${setting.folio ?? '64kB'}] }`,
     'zswap: { max_pool_percent: 50, shrinker_enabled: false }',
     'iaa:',
     '  wqs:',
     ...sizes.map((size) => `    - size: ${size}`),
     `  driver: { verify_compress: ${setting.verify}, sync_mode: ${setting.mode} }`,
     'cgroup: { memory.high: 4M, memory.swap.max: max }',
-    'workload: { usemem: { processes: 2, size: 16M, bind: 1, sleep_s: 1 } }',
+    'workload: { usemem: { processes: 2, size: 32M, bind: 1, sleep_s: 1 } }',
+    // Pages that are not compressed free nothing: the kernel then throttles what is above memory.high for minutes.
+    'limits: { time_s: 120 }',
     '',
   ];
   await writeFile(join(guest.share, 'setting.yaml'), text.join('\n'));
