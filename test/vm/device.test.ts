@@ -118,7 +118,7 @@ guestTest('a shared WQ is refused: there is no PASID', async (guest) => {
     echo shared >wq3.0/mode; echo 64 >wq3.0/size; echo 0 >wq3.0/group_id; echo 10 >wq3.0/priority
     echo 32 >wq3.0/threshold; echo kernel >wq3.0/type; echo iaa_crypto >wq3.0/name
     for e in 0 1 2 3 4 5 6 7; do echo 0 >engine3.$e/group_id; done
-    if echo iax3 >${drivers}/idxd/bind; then echo bound; fi
+    if /bin/echo iax3 >${drivers}/idxd/bind; then echo bound; fi
     cat iax3/cmd_status
     echo dedicated >wq3.0/mode; echo 128 >wq3.0/size
     echo iax3 >${drivers}/idxd/bind; echo wq3.0 >${drivers}/crypto/bind

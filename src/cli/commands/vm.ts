@@ -118,16 +118,29 @@ function runInGuestCommand(): Command {
       const { json = false, resume = false, aa = false } = options;
       const run = guestRunArguments(files, { json, resume, aa });
       if (resume) await bringRecords(guest, state, run.stateDirectory);
+      const before = guest.state.devices > 0 && !resume ? await guest.askDevices('stats') : undefined;
       try {
         return await execute(guest, run.argv, control);
       } finally {
         // What was recorded before a failure counts as well.
         const { printError } = await import('../terminal.js');
         const records = guest.isRunning() ? await collectRecords(guest, run.stateDirectory, state) : [];
+        if (before !== undefined && records.length > 0) printError(await accountOf(guest, before, records));
         for (const record of records) printError(`copied out of the guest: ${record}`);
       }
     });
   });
+}
+
+/** What the guest's devices did beside what the records of a run say of it. */
+async function accountOf(guest: Guest, before: string, records: readonly string[]): Promise<string> {
+  const { readRecord } = await import('../../collect/record.js');
+  const { study } = await import('../../study/record.js');
+  const { deviceAccount } = await import('../device-account.js');
+  const after = await guest.askDevices('stats');
+  const results = [];
+  for (const record of records) results.push(study(await readRecord(record)));
+  return deviceAccount(JSON.parse(before), JSON.parse(after), results);
 }
 
 function deviceCommand(): Command {
