@@ -13,9 +13,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr uint32_t kPageBytes = 4096;
+// An operand names 16 WQs in its low bits, and above them which 16; this device has eight.
 constexpr uint32_t kAllWqs = (1U << kMaxWqs) - 1;
-/** An operand names 16 WQs in its low bits and which 16 in the next four. */
-constexpr uint32_t kOperandWqs = 0xffff;
 
 constexpr bool is_in(uint32_t offset, uint32_t start, uint32_t bytes) {
   return offset >= start && offset - start < bytes;
@@ -131,16 +130,15 @@ bool Device::write(uint32_t offset, std::span<const uint8_t> bytes) {
 }
 
 void Device::write_word(uint32_t offset, uint32_t value) {
-  const bool configurable = state() == DeviceState::kDisabled;
+  const bool configuration =
+      is_in(offset, kGroupTable, kMaxGroups * kGroupBytes) || offset == kGenCfg;
   if (is_in(offset, kWqTable, kMaxWqs * kWqBytes)) {
     write_wq_word(offset, value);
-  } else if (is_in(offset, kGroupTable, kMaxGroups * kGroupBytes)) {
-    if (configurable) set_word(offset, value);
-  } else if (is_in(offset, kMsixPermissionTable, kMsixPermissionBytes) ||
+  } else if (configuration && state() != DeviceState::kDisabled) {
+    return;
+  } else if (configuration || is_in(offset, kMsixPermissionTable, kMsixPermissionBytes) ||
              is_in(offset, kMsixTable, 16 * kVectors) || offset == kGenCtrl) {
     set_word(offset, value);
-  } else if (offset == kGenCfg) {
-    if (configurable) set_word(offset, value);
   } else if (offset == kIntCause) {
     set_word(offset, word(offset) & ~value);
   } else if (offset == kSwError) {
@@ -184,49 +182,56 @@ void Device::begin_command(uint32_t value) {
   // One at a time; the driver waits for the one before.
   if (pending_) return;
   ++commands_;
-  const auto command = static_cast<Command>(value >> kCommandShift & kCommandMask);
-  const uint32_t operand = value & kCommandOperandMask;
-  const bool interrupt = (value & kCommandInterrupt) != 0;
-  const uint32_t named = operand & kOperandWqs;
-  const bool enabled = state() == DeviceState::kEnabled;
   set_word(kCommand, value);
+  const bool interrupt = (value & kCommandInterrupt) != 0;
+  const auto ended = start_command(static_cast<Command>(value >> kCommandShift & kCommandMask),
+                                   value & kCommandOperandMask, interrupt);
+  if (ended) {
+    finish_command(*ended, interrupt);
+  } else {
+    progress_command();
+  }
+}
 
+/** What has come of a command at once; nullopt when it waits for descriptors. */
+std::optional<CommandError> Device::start_command(Command command, uint32_t operand,
+                                                  bool interrupt) {
+  const bool enabled = state() == DeviceState::kEnabled;
   if (state() == DeviceState::kHalted &&
       (command != Command::kResetDevice || word(kGenStatus) >> 2 != 0)) {
-    return finish_command(CommandError::kHardware, interrupt);
+    return CommandError::kHardware;
   }
   uint32_t wqs = kAllWqs;
   switch (command) {
     case Command::kEnableDevice: {
       const CommandError error = check_enable_device();
       if (error == CommandError::kNone) set_state(DeviceState::kEnabled);
-      return finish_command(error, interrupt);
+      return error;
     }
     case Command::kEnableWq: {
       const CommandError error = check_enable_wq(operand);
       if (error == CommandError::kNone) wqs_.at(operand).enabled = true;
-      return finish_command(error, interrupt);
+      return error;
     }
     case Command::kDisableDevice:
-      if (!enabled) return finish_command(CommandError::kDisableNotEnabled, interrupt);
+      if (!enabled) return CommandError::kDisableNotEnabled;
       break;
     case Command::kResetDevice:
       break;
     case Command::kDrainAll:
     case Command::kAbortAll:
-      if (!enabled) return finish_command(CommandError::kWqDeviceNotEnabled, interrupt);
+      if (!enabled) return CommandError::kWqDeviceNotEnabled;
       break;
     case Command::kDisableWq:
     case Command::kDrainWq:
     case Command::kAbortWq:
     case Command::kResetWq:
-      if (!enabled) return finish_command(CommandError::kWqDeviceNotEnabled, interrupt);
-      if (operand > kOperandWqs || named == 0 || (named & ~kAllWqs) != 0)
-        return finish_command(CommandError::kInvalidWqIndex, interrupt);
-      wqs = named;
+      if (!enabled) return CommandError::kWqDeviceNotEnabled;
+      if (operand == 0 || operand > kAllWqs) return CommandError::kInvalidWqIndex;
+      wqs = operand;
       break;
     default:
-      return finish_command(CommandError::kInvalidCommand, interrupt);
+      return CommandError::kInvalidCommand;
   }
   set_word(kCommandStatus, kCommandActive);
   pending_ = {.command = command, .interrupt = interrupt, .wqs = wqs};
@@ -234,7 +239,7 @@ void Device::begin_command(uint32_t value) {
       command == Command::kResetWq || command == Command::kResetDevice) {
     discard(wqs);
   }
-  progress_command();
+  return std::nullopt;
 }
 
 /** Ends the command that is carried out once the descriptors that it waits for are done. */

@@ -171,6 +171,7 @@ class Device {
   void set_state(DeviceState state, ResetType type = ResetType::kSoftware);
   void raise(uint32_t cause);
   void begin_command(uint32_t value);
+  std::optional<CommandError> start_command(Command command, uint32_t operand, bool interrupt);
   void progress_command();
   void finish_command(CommandError error, bool interrupt);
   [[nodiscard]] CommandError check_enable_device() const;

@@ -49,10 +49,8 @@ ssize_t receive(int client, std::span<uint8_t> room, std::vector<UniqueFd>& fds)
   header.msg_iovlen = 1;
   header.msg_control = control.data();
   header.msg_controllen = control.size();
-  ssize_t got = 0;
-  do {
-    got = ::recvmsg(client, &header, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
+  ssize_t got = ::recvmsg(client, &header, MSG_CMSG_CLOEXEC);
+  while (got < 0 && errno == EINTR) got = ::recvmsg(client, &header, MSG_CMSG_CLOEXEC);
   if (got < 0) return got;
   for (cmsghdr* one = CMSG_FIRSTHDR(&header); one != nullptr; one = CMSG_NXTHDR(&header, one)) {
     if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_RIGHTS) continue;
@@ -78,7 +76,7 @@ std::optional<uint32_t> parse_number(const std::string& word, uint32_t limit) {
 
 Server::~Server() { stop(); }
 
-common::Result<UniqueFd> Server::listen_on(const std::string& path) const {
+common::Result<UniqueFd> Server::listen_on(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path)

@@ -50,7 +50,7 @@ class Server {
     std::thread thread;
   };
 
-  [[nodiscard]] common::Result<common::UniqueFd> listen_on(const std::string& path) const;
+  [[nodiscard]] static common::Result<common::UniqueFd> listen_on(const std::string& path);
   [[nodiscard]] common::UniqueFd next_client(int listener) const;
   void serve_device(Port& port);
   void serve_client(int client, Session& session) const;

@@ -17,11 +17,11 @@ namespace {
 
 using namespace iaa_zswap;       // NOLINT(google-build-using-namespace)
 using namespace iaa_zswap::iax;  // NOLINT(google-build-using-namespace)
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
 using test::check;
 using test::check_equal;
 using test::Machine;
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""us;
 
 constexpr uint64_t kSource = Machine::kBase + 0x10000;
 constexpr uint64_t kTarget = Machine::kBase + 0x20000;
@@ -132,9 +132,9 @@ void test_other_commands() {
   Machine machine;
   check_equal(machine.command(Command::kDisableDevice), code(CommandError::kDisableNotEnabled));
   check_equal(machine.command(Command::kDrainWq, 1), code(CommandError::kWqDeviceNotEnabled));
-  check_equal(machine.command(static_cast<Command>(31)), code(CommandError::kInvalidCommand));
+  check_equal(machine.command_number(31), code(CommandError::kInvalidCommand));
   // The driver asks for interrupt handles only where the command is offered.
-  check_equal(machine.command(static_cast<Command>(13)), code(CommandError::kInvalidCommand));
+  check_equal(machine.command_number(13), code(CommandError::kInvalidCommand));
   machine.enable();
   check_equal(machine.command(Command::kResetWq, 0), code(CommandError::kInvalidWqIndex));
   check_equal(machine.command(Command::kResetWq, 0x100), code(CommandError::kInvalidWqIndex));
@@ -203,7 +203,7 @@ void test_tables_are_used() {
   check_equal(record.output_size, 228U);
   auto aecs = machine.at(Machine::kAecs, codec::kAecsBytes);
   const uint32_t no_code = 0;
-  std::memcpy(aecs.data() + 288 + 4 * '*', &no_code, sizeof no_code);
+  std::memcpy(aecs.data() + 288 + size_t{4} * '*', &no_code, sizeof no_code);
   record = machine.run(Machine::compress(kSource, kPage, kTarget, kPage, kRecord));
   check_equal(int{record.status}, 0x0a);
   check_equal(int{record.error_code}, static_cast<int>(codec::ErrorCode::kInvalidHuffmanCode));
@@ -391,12 +391,10 @@ void test_priorities() {
       machine.submit(Machine::base(Opcode::kNoop, kRecord + uint64_t{2 * i + wq} * 64), wq, i);
   }
   check_equal(machine.read(kWqTable + kWqState) & 0xffff, 50U);
-  machine.device.slow_engine(0, 1000us);
+  machine.device.slow_engine(0, microseconds(1000));
   machine.device.release();
-  DeviceStatistics statistics;
-  do {
-    statistics = machine.device.statistics();
-  } while (statistics.wqs[0].other < 40);
+  DeviceStatistics statistics = machine.device.statistics();
+  while (statistics.wqs[0].other < 40) statistics = machine.device.statistics();
   check(statistics.wqs[1].other >= 8 && statistics.wqs[1].other <= 12,
         std::to_string(statistics.wqs[1].other));
 }
@@ -405,7 +403,7 @@ void test_drain() {
   Machine machine({.inline_engine = false});
   machine.enable();
   for (uint32_t engine = 0; engine < kMaxEngines; ++engine)
-    machine.device.slow_engine(engine, 5000us);
+    machine.device.slow_engine(engine, microseconds(5000));
   fill_counters(machine, kSource, 3);
   for (uint32_t i = 0; i < 16; ++i) {
     machine.submit(Machine::compress(kSource, kPage, kTarget + uint64_t{i} * kPage, kPage,
@@ -427,7 +425,7 @@ void test_drain() {
 }
 
 void test_back_pressure() {
-  Machine machine({.back_pressure = 20ms});
+  Machine machine({.back_pressure = milliseconds(20)});
   machine.enable(2, 0x01);
   machine.device.inject(Fault::kHang, 1);
   const Descriptor noop = Machine::base(Opcode::kNoop, kRecord);
@@ -439,11 +437,11 @@ void test_back_pressure() {
   check_equal(machine.read(kWqTable + kWqState) & 0xffff, 2U);
   const auto start = std::chrono::steady_clock::now();
   machine.submit(noop);
-  check(std::chrono::steady_clock::now() - start >= 20ms, "held back");
+  check(std::chrono::steady_clock::now() - start >= milliseconds(20), "held back");
   check_equal(machine.device.statistics().wqs[0].dropped, 1U);
   // Room that comes while it is held back is used.
   std::thread other([&] {
-    std::this_thread::sleep_for(5ms);
+    std::this_thread::sleep_for(milliseconds(5));
     machine.device.release();
   });
   machine.submit(noop);
@@ -491,7 +489,7 @@ void test_hang() {
       int{machine.run(Machine::compress(kSource, kPage, kBack, kPage, kRecord + 64)).status}, 1);
   check_equal(int{machine.status(kRecord)}, 0);
   machine.begin(Command::kDrainWq, 1);
-  std::this_thread::sleep_for(5ms);
+  std::this_thread::sleep_for(milliseconds(5));
   check_equal(machine.read(kCommandStatus), kCommandActive);
   machine.device.release();
   check_equal(int{machine.wait(kRecord).status}, 1);

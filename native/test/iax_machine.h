@@ -73,13 +73,18 @@ class Machine {
 
   /** Sends a command and waits for its end; gives the error code. */
   uint32_t command(iax::Command command, uint32_t operand = 0) {
-    begin(command, operand);
+    return command_number(static_cast<uint32_t>(command), operand);
+  }
+  uint32_t command_number(uint32_t number, uint32_t operand = 0) {
+    begin_number(number, operand);
     while ((read(iax::kCommandStatus) & iax::kCommandActive) != 0) std::this_thread::yield();
     return read(iax::kCommandStatus);
   }
   void begin(iax::Command command, uint32_t operand = 0) {
-    write(iax::kCommand,
-          static_cast<uint32_t>(command) << iax::kCommandShift | operand | iax::kCommandInterrupt);
+    begin_number(static_cast<uint32_t>(command), operand);
+  }
+  void begin_number(uint32_t number, uint32_t operand) {
+    write(iax::kCommand, number << iax::kCommandShift | operand | iax::kCommandInterrupt);
   }
 
   void set_group(uint32_t group, uint64_t wqs, uint64_t engines) {
@@ -106,29 +111,29 @@ class Machine {
   }
 
   /** Descriptors as iaa_crypto makes them; the completion record is at `record`. */
-  static iax::Descriptor compress(uint64_t source, uint32_t size, uint64_t target, uint32_t room,
+  static iax::Descriptor compress(uint64_t from, uint32_t size, uint64_t to, uint32_t room,
                                   uint64_t record) {
     iax::Descriptor descriptor = base(iax::Opcode::kCompress, record);
     descriptor.flags_opcode |= iax::kFlagSource2Aecs | iax::kFlagCacheControl;
     descriptor.operation_flags = iax::kCompressFlush | iax::kCompressAppendEob;
-    descriptor.source1_address = source;
+    descriptor.source1_address = from;
     descriptor.source1_size = size;
-    descriptor.destination_address = target;
+    descriptor.destination_address = to;
     descriptor.max_destination_size = room;
     descriptor.source2_address = kAecs;
     descriptor.source2_size = codec::kAecsBytes;
     return descriptor;
   }
-  static iax::Descriptor decompress(uint64_t source, uint32_t size, uint64_t target, uint32_t room,
+  static iax::Descriptor decompress(uint64_t from, uint32_t size, uint64_t to, uint32_t room,
                                     uint64_t record, bool suppress = false) {
     iax::Descriptor descriptor = base(iax::Opcode::kDecompress, record);
     descriptor.flags_opcode |= iax::kFlagCacheControl;
     descriptor.operation_flags = iax::kDecompressEnable | iax::kDecompressFlush |
                                  iax::kDecompressCheckEob | iax::kDecompressStopOnEob;
     if (suppress) descriptor.operation_flags |= iax::kDecompressSuppressOutput;
-    descriptor.source1_address = source;
+    descriptor.source1_address = from;
     descriptor.source1_size = size;
-    descriptor.destination_address = target;
+    descriptor.destination_address = to;
     descriptor.max_destination_size = room;
     return descriptor;
   }

@@ -32,6 +32,7 @@ void require(bool holds) {
 
 std::vector<common::UniqueFd> descriptors(uint16_t id) {
   std::vector<common::UniqueFd> fds;
+  fds.reserve(3);
   for (uint32_t i = 0; i < id % 4; ++i) {
     fds.push_back((id & 0x100) != 0 ? common::UniqueFd(::eventfd(0, EFD_CLOEXEC))
                                     : test::sealed_memory(kMemoryBytes));

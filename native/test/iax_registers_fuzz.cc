@@ -44,7 +44,7 @@ void step(Machine& machine, std::span<const uint8_t, 8> bytes) {
       machine.device.write(at, std::span(wide).first(size));
       break;
     case 3:
-      machine.begin(static_cast<Command>(bytes[1] & 0x1f), value & kCommandOperandMask);
+      machine.begin_number(bytes[1] & 0x1fU, value & kCommandOperandMask);
       break;
     case 4:
       machine.device.write_portal(value % (kBar2Bytes + 64), std::span(wide).first(size));
