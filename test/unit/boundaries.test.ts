@@ -99,10 +99,11 @@ const mayImport: Readonly<
     values: ['errors', 'experiment/cells', 'host/path', 'kernel', 'run', 'host/codecs'],
     types: ['collect', 'discover', 'experiment'],
   },
-  report: { values: ['study/cells', 'study/compare', 'study/gate'], types: ['study'] },
+  report: { values: ['study/aa', 'study/cells', 'study/compare', 'study/gate'], types: ['study'] },
   experiment: {
     values: [
       'errors',
+      'random',
       'version',
       'host',
       'native',
