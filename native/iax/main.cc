@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -92,8 +93,13 @@ void ask_for_short_slices() {
   attributes.policy = SCHED_OTHER;
   attributes.nice = ::geteuid() == 0 ? kNice : 0;
   attributes.runtime_ns = kSliceNs;
-  if (::syscall(SYS_sched_setattr, 0, &attributes, 0U) == 0 || ::geteuid() != 0) return;
-  ::setpriority(PRIO_PROCESS, 0, kNice);
+  const bool taken = ::syscall(SYS_sched_setattr, 0, &attributes, 0U) == 0;
+  if (::geteuid() != 0) return;
+  if (!taken) ::setpriority(PRIO_PROCESS, 0, kNice);
+  // Where the kernel groups tasks by session (CONFIG_SCHED_AUTOGROUP), nice counts within a session
+  // only: against the guest's CPUs and all else, the session's own counts.
+  if (::getsid(0) != ::getpid()) return;
+  std::ofstream("/proc/self/autogroup") << kNice;
 }
 
 int serve(Options options) {

@@ -76,6 +76,7 @@ const mayImport: Readonly<
 > = {
   errors: { values: [] },
   version: { values: [] },
+  random: { values: [] },
   native: { values: ['errors', 'bindings'] },
   host: { values: ['errors', 'native', 'execa'] },
   kernel: {
@@ -98,10 +99,11 @@ const mayImport: Readonly<
     values: ['errors', 'experiment/cells', 'host/path', 'kernel', 'run', 'host/codecs'],
     types: ['collect', 'discover', 'experiment'],
   },
-  report: { values: ['study/cells'], types: ['study'] },
+  report: { values: ['study/aa', 'study/cells', 'study/compare', 'study/gate'], types: ['study'] },
   experiment: {
     values: [
       'errors',
+      'random',
       'version',
       'host',
       'native',
@@ -119,7 +121,7 @@ const mayImport: Readonly<
   },
   testing: { values: ['errors', 'host'] },
   codec: { values: ['errors', 'native'] },
-  estimate: { values: ['errors', 'codec'] },
+  estimate: { values: ['errors', 'random', 'codec'] },
   vm: { values: ['errors', 'native', 'execa'] },
   index: {
     values: [
