@@ -80,15 +80,15 @@ void mount_at(const std::string& target, const char* type, const char* source, u
   }
 }
 
-/** Loads /modules/NN-*.ko or .ko.xz in the order of their names, which is that of their dependencies. */
+/** Loads /modules/NN-*.ko or .ko.xz in the order of their names, which is that of their
+ * dependencies. */
 void load_modules() {
   for (const std::string& name : names_in(kModules)) {
     const std::string path = std::string(kModules) + "/" + name;
     const common::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.is_open()) fail(path);
     const int flags = name.ends_with(".ko") ? 0 : MODULE_INIT_COMPRESSED_FILE;
-    if (::syscall(SYS_finit_module, file.get(), "", flags) != 0)
-      fail("load " + path);
+    if (::syscall(SYS_finit_module, file.get(), "", flags) != 0) fail("load " + path);
   }
 }
 

@@ -13,14 +13,25 @@ const unbindAll = (driver: string, kind: string): readonly string[] => [
   `cd /sys/bus/dsa/drivers/${driver} && for at in ${kind}*; do test ! -e $at || echo $at >unbind || exit; done`,
 ];
 
-export const setUp: Transcript['setUp'] = [
-  // A tree does not tell which modules there are to be loaded.
-  ['modprobe', 'zstd'],
-  // Devices as probed, whatever an earlier run in this guest has left, and then unbound: nothing is enabled.
+/** Devices as probed, whatever a run in this guest has left. */
+export const asBooted: Transcript['setUp'] = [
   unbindAll('crypto', 'wq'),
   ['rmmod', 'iaa_crypto', 'idxd'],
   ['modprobe', 'idxd'],
   ['modprobe', 'iaa_crypto'],
+];
+
+export const setUp: Transcript['setUp'] = [
+  // Enabling it once cannot be undone: in a guest that serves other tests, too, it is so from the start.
+  [
+    'sh',
+    '-c',
+    'cd /sys/module/zswap/parameters && echo Y >enabled && echo lzo >compressor && echo 90 >accept_threshold_percent',
+  ],
+  // A tree does not tell which modules there are to be loaded.
+  ['modprobe', 'zstd'],
+  ...asBooted,
+  // Nothing is enabled.
   unbindAll('crypto', 'wq'),
   unbindAll('idxd', 'iax'),
   ['rmmod', 'iaa_crypto'],
