@@ -72,6 +72,17 @@ std::optional<uint32_t> parse_number(const std::string& word, uint32_t limit) {
   return value;
 }
 
+std::string halt(Device& device, const std::string& reset) {
+  const std::map<std::string_view, ResetType> resets = {{"software", ResetType::kSoftware},
+                                                        {"flr", ResetType::kFunctionLevel},
+                                                        {"warm", ResetType::kWarm},
+                                                        {"cold", ResetType::kCold}};
+  const auto type = resets.find(reset);
+  if (type == resets.end()) return "error: expected software, flr, warm or cold";
+  device.halt(type->second);
+  return "ok";
+}
+
 }  // namespace
 
 Server::~Server() { stop(); }
@@ -252,10 +263,6 @@ std::string Server::answer(const std::string& line) {
   }
   const std::map<std::string_view, Fault> faults = {
       {"hang", Fault::kHang}, {"lose", Fault::kLose}, {"wrong-crc", Fault::kWrongCrc}};
-  const std::map<std::string_view, ResetType> resets = {{"software", ResetType::kSoftware},
-                                                        {"flr", ResetType::kFunctionLevel},
-                                                        {"warm", ResetType::kWarm},
-                                                        {"cold", ResetType::kCold}};
   if (const auto fault = faults.find(verb); fault != faults.end() && words.size() == 3) {
     const auto count = number(2, UINT32_MAX);
     if (!count) return "error: expected how many descriptors";
@@ -269,12 +276,7 @@ std::string Server::answer(const std::string& line) {
     device.slow_engine(*engine, std::chrono::microseconds(*delay));
     return "ok";
   }
-  if (verb == "halt" && words.size() == 3) {
-    const auto type = resets.find(words[2]);
-    if (type == resets.end()) return "error: expected software, flr, warm or cold";
-    device.halt(type->second);
-    return "ok";
-  }
+  if (verb == "halt" && words.size() == 3) return halt(device, words[2]);
   if (verb == "error" && words.size() == 3) {
     const auto code = number(2, UINT8_MAX);
     if (!code) return "error: expected an error code";
