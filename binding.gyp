@@ -70,6 +70,22 @@
       'sources': ['native/launch/main.cc'],
     },
     {
+      'target_name': 'iaa_device',
+      'type': 'executable',
+      'dependencies': ['core'],
+      'sources': [
+        'native/iax/device.cc',
+        'native/iax/executor.cc',
+        'native/iax/guest_memory.cc',
+        'native/iax/main.cc',
+        'native/iax/pci_config.cc',
+        'native/iax/server.cc',
+        'native/iax/session.cc',
+        'native/iax/statistics_text.cc',
+      ],
+      'ldflags': ['-pthread'],
+    },
+    {
       'target_name': 'guest_init',
       'type': 'executable',
       'sources': ['native/guest/main.cc', 'native/guest/session.cc', 'native/guest/wire.cc'],

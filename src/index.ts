@@ -51,6 +51,7 @@ export type {
 export { plan } from './plan/plan.js';
 export { renderPlan } from './plan/render.js';
 export type { Plan, Step } from './plan/steps.js';
+export { compareTables, gateLines } from './report/compare-table.js';
 export { published } from './report/published.js';
 export { letterTables } from './report/tables.js';
 export type { CellResult, Values } from './study/cell.js';
@@ -61,4 +62,13 @@ export {
   measuredSet,
   type NamedCell,
 } from './study/cells.js';
+export {
+  type Comparison,
+  compare,
+  type PointComparison,
+  type RowComparison,
+} from './study/compare.js';
+export { type Check, type Condition, type GateResult, gate, parseCondition } from './study/gate.js';
+export type { SampledCell, SampledSet } from './study/points.js';
 export { type Result, study } from './study/record.js';
+export { sampledSet } from './study/sampled.js';

@@ -1,4 +1,6 @@
 /** What `status` shows. */
+
+import { logSince } from '../collect/kernel-log.js';
 import {
   type CgroupReport,
   type MachineCounters,
@@ -11,6 +13,7 @@ import { UsageError } from '../errors.js';
 import type { Host } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
 import type { Counters } from '../kernel/flat-keyed.js';
+import { iaaLog } from '../kernel/iaa-crypto.js';
 import { readCgroup } from '../kernel/memcg.js';
 import { iaaItems } from './iaa-items.js';
 import { printableLine } from './terminal.js';
@@ -19,6 +22,8 @@ import { printableLine } from './terminal.js';
 export interface Status extends Inventory {
   readonly counters: MachineCounters;
   readonly group: CgroupReport | undefined;
+  /** What iaa_crypto said last of itself in the kernel log; undefined where that cannot be read. */
+  readonly iaaCrypto: 'enabled' | 'disabled' | undefined;
 }
 
 /** Reads all that `status` shows; `cgroup` is a directory of cgroup v2. Throws UsageError when there is no such one. */
@@ -31,7 +36,9 @@ export async function readStatus(host: Host, cgroup: string | undefined): Promis
   if (directory !== undefined) {
     group = await readCgroupReport(host, directory, findings);
   }
-  return { ...inventory, findings, counters, group };
+  const driver = inventory.iaa?.driverAttributes;
+  const log = driver === undefined ? undefined : await logSince(host, 0);
+  return { ...inventory, findings, counters, group, iaaCrypto: iaaLog(log ?? '').last };
 }
 
 /** The path of a cgroup that a user names; throws UsageError when there is no such one. */
@@ -76,7 +83,7 @@ export function renderStatus(status: Status): string {
     ...swapRows(swap),
     ...zswapRows(zswap),
     ...thpRows(thp),
-    ...iaaItems(status).flatMap(([label, items]) => row(label, items)),
+    ...iaaItems(status, status.iaaCrypto).flatMap(([label, items]) => row(label, items)),
     ...counterRows(counters),
   ];
   if (cgroup.mount === undefined) {

@@ -33,6 +33,17 @@ export function isIaaCompressor(name: string): boolean {
 
 export const iaaDriverDirectory = hostPath(dsaDrivers, iaaDriver);
 
+/**
+ * How often a kernel log tells that iaa_crypto gave up on its hardware, and what it said last of itself. It prints
+ * DISABLED too when its last WQ is unbound; nothing in sysfs tells either (iaa_crypto_main.c, check_completion()).
+ */
+export function iaaLog(dmesg: string): { broken: number; last: 'enabled' | 'disabled' | undefined } {
+  const broken = dmesg.match(/assuming broken hw, iaa_crypto now DISABLED/g)?.length ?? 0;
+  const last = dmesg.match(/iaa_crypto now (?:EN|DIS)ABLED/g)?.at(-1);
+  if (last === undefined) return { broken, last };
+  return { broken, last: last.endsWith('DISABLED') ? 'disabled' : 'enabled' };
+}
+
 /** Path of a driver attribute, as `sync_mode`. */
 export function iaaAttribute(name: string): HostPath {
   return dsaDriverFile(iaaDriver, name);

@@ -10,6 +10,8 @@ export interface SampledCell {
   readonly kernel: string;
   /** Other settings by name. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** What ran, as `usemem -n 30 10g`; where it is known, cells that ran another do not compare. */
+  readonly command?: string;
   readonly samples: Readonly<Record<string, readonly number[]>>;
 }
 
@@ -65,7 +67,7 @@ interface Factor {
  * Finds the cells that both sides have. Folio size, compressor, kernel and settings tell the cells of a workload apart;
  * but where each side has one value of such a factor throughout and they are not the same, this is what is compared, and
  * cells match across it. Cells of a side that are alike in everything count as one. Throws UsageError where the sides are
- * of different sources or machines, or have no cell in common.
+ * of different sources or machines, ran other commands, or have no cell in common.
  */
 export function matchPoints(base: SampledSet, changed: SampledSet): Matching {
   checkOrigin(base, changed);
@@ -76,6 +78,7 @@ export function matchPoints(base: SampledSet, changed: SampledSet): Matching {
       base.cells.filter((cell) => cell.workload === workload),
       changed.cells.filter((cell) => cell.workload === workload),
     );
+    checkCommands(base, changed, differences, points);
     if (points.length > 0) workloads.push({ workload, differences, points });
     onlyBase.push(...only.base.map((name) => cellName(workload, name)));
     onlyNew.push(...only.new.map((name) => cellName(workload, name)));
@@ -91,6 +94,23 @@ export function checkOrigin(base: SampledSet, other: SampledSet): void {
     throw new UsageError(
       `${base.name} (${base[what]}) and ${other.name} (${other[what]}) do not compare: another ${what}`,
       { hint: 'measure both on one machine, in one way' },
+    );
+  }
+}
+
+/** A setting of the workload may be what is compared; otherwise both must have run the same. */
+function checkCommands(
+  base: SampledSet,
+  changed: SampledSet,
+  differences: readonly Difference[],
+  points: readonly Point[],
+): void {
+  if (differences.some(({ name }) => name.startsWith('workload.'))) return;
+  for (const { base: one, new: other } of points) {
+    if (one.command === undefined || other.command === undefined || one.command === other.command) continue;
+    throw new UsageError(
+      `${base.name} and ${changed.name} do not compare: another workload ('${one.command}', '${other.command}')`,
+      { hint: 'measure the same workload on both sides' },
     );
   }
 }

@@ -137,8 +137,7 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
   const { runExperiment } = await import('../../experiment/run.js');
   const { readRecord } = await import('../../collect/record.js');
   const { study } = await import('../../study/record.js');
-  const { measuredSet } = await import('../../study/cells.js');
-  const { letterTables } = await import('../../report/tables.js');
+  const { tablesOf } = await import('../../report/tables-of.js');
   const { print, printError } = await import('../terminal.js');
   const { Progress } = await import('../progress.js');
   const progress = new Progress(experiment.name);
@@ -156,7 +155,7 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
     });
     progress.end();
     const result = study(await readRecord(outcome.directory));
-    if (!options.json) print(letterTables(measuredSet([result])));
+    if (!options.json) print(tablesOf([result]));
     if (options.traceBatch) {
       const { batchLines } = await import('../batches.js');
       for (const line of await batchLines(outcome.directory)) printError(line);
