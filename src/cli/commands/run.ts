@@ -2,7 +2,6 @@ import { Command } from 'commander';
 import { ExitCode, UsageError } from '../../errors.js';
 import type { RunOutcome } from '../../experiment/run.js';
 import type { Experiment } from '../../experiment/schema.js';
-import { chomp } from '../../host/codecs.js';
 import type { Host } from '../../host/host.js';
 import type { Result } from '../../study/record.js';
 import { type CommonOptions, openCommandHost, optionsOf, stateDirectoryOf } from '../options.js';
@@ -165,7 +164,7 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
         }
       }
     }
-    printError(restoredText(outcome));
+    printError(await restoredText(outcome));
     for (const kernel of outcome.waiting) printError(waitingText(kernel, experiment));
     printError(`record: ${outcome.directory}`);
     if (outcome.cellsFailed > 0) process.exitCode = ExitCode.failedRestored;
@@ -181,11 +180,11 @@ function waitingText(kernel: string, { matrix }: Experiment): string {
   return `waiting for ${kernel}: boot ${release}, then 'iaa-zswap run --resume'`;
 }
 
-function restoredText({ restored, attributes }: RunOutcome): string {
-  const paths = Object.keys(attributes);
+async function restoredText({ restored, attributes }: RunOutcome): Promise<string> {
+  const { attributeLines } = await import('../../report/restored.js');
   return [
     `restored: ${restored.undone.length} changes taken back; read again, equal to before the run:`,
-    ...paths.map((path) => `  ${path}: ${chomp(attributes[path] ?? '')}`),
+    ...attributeLines(attributes).map((line) => `  ${line}`),
     ...restored.oneWay.map(({ path, message }) => `not undone before the next boot: ${path}: ${message}`),
   ].join('\n');
 }
