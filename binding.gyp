@@ -50,9 +50,13 @@
       'target_name': 'usemem',
       'type': 'executable',
       'sources': [
+        'native/common/command_line.cc',
+        'native/crew/crew.cc',
         'native/usemem/content.cc',
+        'native/usemem/content_options.cc',
         'native/usemem/main.cc',
         'native/usemem/options.cc',
+        'native/usemem/passes.cc',
         'native/usemem/report.cc',
         'native/usemem/run.cc',
       ],

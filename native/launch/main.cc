@@ -34,11 +34,11 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <ctime>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "common/clock.h"
 #include "common/error_name.h"
 #include "common/result.h"
 #include "common/unique_fd.h"
@@ -48,6 +48,7 @@ namespace {
 
 using common::Failure;
 using common::last_failure;
+using common::monotonic_ns;
 using common::Result;
 using common::UniqueFd;
 
@@ -64,12 +65,6 @@ struct ChildFailure {
   int error;
   std::array<char, 24> syscall;
 };
-
-std::int64_t monotonic_ns() {
-  timespec now{};
-  static_cast<void>(clock_gettime(CLOCK_MONOTONIC, &now));  // it cannot fail for this clock
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 std::int64_t microseconds(const timeval& time) {
   return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec;
