@@ -62,6 +62,20 @@
       ],
     },
     {
+      'target_name': 'madvise',
+      'type': 'executable',
+      'sources': [
+        'native/common/command_line.cc',
+        'native/crew/crew.cc',
+        'native/madvise/main.cc',
+        'native/madvise/options.cc',
+        'native/madvise/report.cc',
+        'native/madvise/run.cc',
+        'native/usemem/content.cc',
+        'native/usemem/content_options.cc',
+      ],
+    },
+    {
       'target_name': 'launch',
       'type': 'executable',
       'sources': ['native/launch/main.cc'],
