@@ -78,7 +78,7 @@
     {
       'target_name': 'launch',
       'type': 'executable',
-      'sources': ['native/launch/main.cc'],
+      'sources': ['native/launch/main.cc', 'native/launch/user.cc'],
     },
     {
       'target_name': 'guest_init',
