@@ -35,6 +35,14 @@ export { type HostPath, hostPath } from './host/path.js';
 export { plan } from './plan/plan.js';
 export { renderPlan } from './plan/render.js';
 export type { Plan, Step } from './plan/steps.js';
-export { usememTables } from './report/usemem-table.js';
+export { published } from './report/published.js';
+export { letterTables } from './report/tables.js';
 export type { CellResult, Values } from './study/cell.js';
+export {
+  type CellSet,
+  type MeasuredCell,
+  type MeasuredSet,
+  measuredSet,
+  type NamedCell,
+} from './study/cells.js';
 export { type Result, study } from './study/record.js';

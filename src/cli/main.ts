@@ -8,6 +8,7 @@ import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
 import { restoreCommand } from './commands/restore.js';
 import { runCommand } from './commands/run.js';
+import { runsCommand } from './commands/runs.js';
 import { statusCommand } from './commands/status.js';
 import { topologyCommand } from './commands/topology.js';
 import { verifyCommand } from './commands/verify.js';
@@ -49,6 +50,7 @@ function program(): Command {
     verifyCommand(),
     restoreCommand(),
     runCommand(),
+    runsCommand(),
     reportCommand(),
     estimateCommand(),
     vmCommand(),

@@ -1,19 +1,25 @@
 import * as z from 'zod';
 import { iaaSchema } from './iaa-schema.js';
-import { folioName, parseSize } from './size.js';
+import { type Matrix, matrixSchema } from './matrix.js';
+import { parseSize } from './size.js';
 
 /** Largest byte count a plan writes: what still fits a signed 64-bit counter. */
 const maxBytes = 2n ** 63n - 1n;
 const pageBytes = 4096n;
 
-const sizeBytes = z.union([z.string(), z.number()]).transform((given, context) => {
-  const bytes = parseSize(String(given));
-  if (bytes === undefined || bytes === 0n || bytes > maxBytes) {
-    context.addIssue({ code: 'custom', message: 'expected a size as 64M, 10g or a number of bytes above 0' });
-    return z.NEVER;
-  }
-  return bytes;
-});
+const sizeBytes = z
+  .union([z.string(), z.number()], 'expected a size as 64M, 10g or a number of bytes')
+  .transform((given, context) => {
+    const bytes = parseSize(String(given));
+    if (bytes === undefined || bytes === 0n || bytes > maxBytes) {
+      context.addIssue({
+        code: 'custom',
+        message: 'expected a size as 64M, 10g or a number of bytes above 0',
+      });
+      return z.NEVER;
+    }
+    return bytes;
+  });
 
 /** memory.high and its like: the kernel keeps whole pages, so another number would read back changed. */
 const limitBytes = z
@@ -21,26 +27,6 @@ const limitBytes = z
   .refine((value) => value === 'max' || value % pageBytes === 0n, {
     message: 'expected max or a size that is a multiple of 4096 bytes',
   });
-
-const folio = z.string().transform((given, context) => {
-  const name = folioName(given);
-  if (name === undefined) {
-    context.addIssue({
-      code: 'custom',
-      message: 'expected a folio size as 64kB, 2048kB or 2M (a power of two; 4kB for none)',
-    });
-    return z.NEVER;
-  }
-  return name;
-});
-
-/** CRYPTO_MAX_ALG_NAME of include/linux/crypto.h is 128 with the NUL. */
-const compressor = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._()-]{0,126}$/,
-    'expected the name of a compressor as the kernel knows it, as zstd or deflate-iaa',
-  );
 
 const count = (smallest: number, largest: number) => z.int().min(smallest).max(largest);
 const governorName = z.string().regex(/^[a-z0-9_]{1,32}$/, 'expected a word as powersave');
@@ -91,11 +77,18 @@ const usemem = usememFields.refine(
 const experimentFields = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'expected a short name of a-z, 0-9, . _ -'),
   description: z.string().max(2000).optional(),
-  /** One cell for each pair. */
-  matrix: z.strictObject({
-    compressor: z.array(compressor).min(1).refine(distinct, 'names a compressor twice'),
-    folio: z.array(folio).min(1).refine(distinct, 'names a folio size twice'),
-  }),
+  /** One point for each combination. */
+  matrix: matrixSchema,
+  /** How often each point is measured. */
+  repetitions: count(1, 1000).default(1),
+  /** Every point once, then all again (interleaved, or each round in random order); or each point all its times. */
+  order: z.enum(['interleaved', 'random', 'grouped']).default('interleaved'),
+  /** Of random orders. */
+  seed: count(0, 2 ** 31 - 1).default(1),
+  /** Rounds that come first and do not count. */
+  warm_up: count(0, 100).default(0),
+  /** Pause before each cell but the first. */
+  cool_down_s: count(0, 3600).default(0),
   /** /sys/module/zswap/parameters. */
   zswap: z
     .strictObject({
@@ -214,5 +207,7 @@ function isGiven(experiment: object, path: string): boolean {
   return value !== undefined;
 }
 
-export type Experiment = z.output<typeof experimentSchema>;
+/** What a file says, before the values of its axes are looked at. */
+export type GivenExperiment = z.output<typeof experimentSchema>;
+export type Experiment = Omit<GivenExperiment, 'matrix'> & { readonly matrix: Matrix };
 export type UsememParameters = z.output<typeof usemem>;

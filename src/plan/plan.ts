@@ -1,6 +1,6 @@
 import type { Inventory } from '../discover/inventory.js';
 import { PlanError } from '../errors.js';
-import type { Cell } from '../experiment/cells.js';
+import { type Cell, experimentOf } from '../experiment/cells.js';
 import type { Experiment } from '../experiment/schema.js';
 import { vmSysctl } from '../kernel/sysctl.js';
 import { planCgroup } from './cgroup.js';
@@ -24,12 +24,8 @@ export interface PlanOptions {
  * Plans one cell of an experiment on a machine. Pure. Throws PlanError with every reason why it cannot be.
  * The steps hold only what differs from the machine as the inventory saw it.
  */
-export function plan(
-  inventory: Inventory,
-  experiment: Experiment,
-  cell: Cell,
-  options: PlanOptions = {},
-): Plan {
+export function plan(inventory: Inventory, given: Experiment, cell: Cell, options: PlanOptions = {}): Plan {
+  const experiment = experimentOf(given, cell);
   const planner = new Planner(inventory, experiment.optional);
   planIaa(planner, inventory, experiment, cell, options.take ?? false);
   planZswap(planner, inventory, experiment, cell);

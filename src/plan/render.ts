@@ -1,3 +1,4 @@
+import { cellName } from '../experiment/cells.js';
 import { formatCpuList } from '../kernel/topology.js';
 import { describeForecast } from './pool.js';
 import type { Plan, Step } from './steps.js';
@@ -7,7 +8,7 @@ export function renderPlan(plan: Plan): string {
   const machine = plan.steps.filter((step) => step.affects === 'machine');
   const run = plan.steps.filter((step) => step.affects === 'run');
   return [
-    `cell ${plan.cell.number}: ${plan.cell.compressor}, ${plan.cell.folio}`,
+    `cell ${plan.cell.number}: ${cellName(plan.cell)}`,
     ...section('machine-wide (every process on this machine feels it):', machine),
     ...section("for this run's own cgroup:", run),
     ...(plan.already.length === 0 ? [] : [`  already so: ${alreadyNames(plan).join(', ')}`]),

@@ -1,4 +1,10 @@
-/** A row of the cover letter's tables. */
+import type { MeasuredCell, NamedCell } from '../study/cells.js';
+import { formatValue } from './value.js';
+
+/** A cell of whichever origin. */
+export type AnyCell = NamedCell & Partial<MeasuredCell>;
+
+/** A row of the cover letter's tables, or of ours. */
 export interface Row {
   readonly label: string;
   /** Name of the value. */
@@ -6,6 +12,8 @@ export interface Row {
   readonly decimals: number;
   /** The letter tells by how much it changed. */
   readonly change?: boolean;
+  /** Text for a cell, where it is not just the value. */
+  readonly text?: (cell: AnyCell) => string;
 }
 
 const count = (label: string, key = label): Row => ({ label, key, decimals: 0 });
@@ -31,8 +39,15 @@ function counters(folio: string): Row[] {
   ];
 }
 
-/** The letter's rows for usemem, in its order and groups. */
-export function usememRows(folio: string): Row[][] {
+/** Whether a workload is a kernel build, as kernel-build-allmodconfig. */
+export const isBuild = (workload: string): boolean => workload.startsWith('kernel-build');
+
+/** The letter's rows for a workload, in its order and groups. */
+export function rowsOf(workload: string, folio: string): Row[][] {
+  return isBuild(workload) ? buildRows(folio) : usememRows(folio);
+}
+
+function usememRows(folio: string): Row[][] {
   return [
     [
       { ...count('Total throughput (KB/s)', 'total_throughput_kb_s'), change: true },
@@ -51,8 +66,7 @@ export const derivedRows: readonly Row[] = [
   count('zswpout from elsewhere', 'foreign_zswpout'),
 ];
 
-/** The letter's rows for the kernel build. */
-export function buildRows(folio: string): Row[][] {
+function buildRows(folio: string): Row[][] {
   return [
     [
       { label: 'real_sec', key: 'real_s', decimals: 2 },
@@ -61,5 +75,42 @@ export function buildRows(folio: string): Row[][] {
     ],
     [count('Max_Res_Set_Size_KB', 'max_rss_kb')],
     counters(folio),
+  ];
+}
+
+/** A counter of IAA: `--` for other compressors, and told where this kernel does not show it. */
+function iaaRow(label: string, key: string): Row {
+  return {
+    ...count(label, key),
+    text: ({ usesIaa, values }) =>
+      usesIaa === true && values[key] === undefined
+        ? 'not observable'
+        : formatValue(values[key], { decimals: 0 }),
+  };
+}
+
+/** What the letter says of IAA in words. */
+export const iaaRows: readonly Row[] = [
+  // Nothing counts them: only what follows from them is seen, software decompression and rejected pages.
+  iaaRow('descriptor time-outs', 'iaa_descriptor_timeouts'),
+  iaaRow('completion time-outs', 'iaa_timeouts'),
+  iaaRow('software fallbacks', 'iaa_sw_fallbacks'),
+  iaaRow('driver DISABLED', 'iaa_disabled'),
+];
+
+/** How many repetitions there are, and for the first rows the smallest and the largest. */
+export function spreadRows(workload: string): Row[] {
+  const [first = []] = rowsOf(workload, '4kB');
+  return [
+    { ...count('n'), text: ({ n }) => String(n ?? 1) },
+    ...first.map(({ label, key, decimals }): Row => {
+      const shown = (value: number): string => formatValue(value, { decimals });
+      return {
+        label: `${label.replace(/ \(.*/, '')} spread`,
+        key,
+        decimals,
+        text: ({ spread }) => spread?.[key]?.map(shown).join('..') ?? '--',
+      };
+    }),
   ];
 }

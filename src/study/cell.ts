@@ -4,6 +4,7 @@ import type { Cell } from '../experiment/cells.js';
 import type { Experiment } from '../experiment/schema.js';
 import { chomp } from '../host/codecs.js';
 import { type Counters, parseFlatKeyed } from '../kernel/flat-keyed.js';
+import { isIaaCompressor, parseIaaStatistics } from '../kernel/iaa-crypto.js';
 import { averageThroughput, parseUsemem, totalThroughput } from '../run/usemem-output.js';
 
 /** A cell's numbers, by the names of the published data; a counter that the kernel does not have is not there. */
@@ -12,6 +13,10 @@ export type Values = Readonly<Record<string, number>>;
 /** What a cell's raw record means. */
 export interface CellResult {
   readonly cell: Cell;
+  /** Its name in the experiment, else its release. */
+  readonly kernel: string;
+  /** Whether iaa_crypto has the attributes that come with the batching patches. */
+  readonly batches: boolean;
   readonly state: CellData['state'];
   readonly failure: string | undefined;
   readonly values: Values;
@@ -30,7 +35,10 @@ const thp = '/sys/kernel/mm/transparent_hugepage';
 const foreignLimit = 0.01;
 
 /** Studies one cell. Pure: an old record can be studied again. */
-export function studyCell(data: CellData, experiment: Recorded<Experiment>): CellResult {
+export function studyCell(
+  data: CellData,
+  experiment: Recorded<Experiment>,
+): Omit<CellResult, 'kernel' | 'batches'> {
   const { cell, state, failure } = data;
   const result = { cell, state, failure };
   if (data.before === undefined || data.after === undefined || data.exit === undefined) {
@@ -42,6 +50,7 @@ export function studyCell(data: CellData, experiment: Recorded<Experiment>): Cel
     ...workloadValues(data),
     ...counterValues(counters, group, cell.folio),
     ...derivedValues(data, counters, group),
+    ...iaaValues(data, counters),
   };
   return {
     ...result,
@@ -135,6 +144,47 @@ function derivedValues(data: CellData, counters: Difference, group: string): Val
   });
 }
 
+const iaaStatistics = /^\/sys\/kernel\/debug\/iaa[_-]crypto\/(\w+)$/;
+
+/** What the letter says of IAA in words: whether the driver gave up on the device, or did its work in software. */
+function iaaValues(data: CellData, counters: Difference): Values {
+  if (!isIaaCompressor(data.cell.compressor)) return {};
+  const sum = (name: string): number | undefined => {
+    const [from, to] = [counters.before, counters.after].map((snapshot) => iaaCounter(snapshot, name));
+    return from === undefined || to === undefined ? undefined : to - from;
+  };
+  const compressed = sum('total_sw_comp_calls');
+  const decompressed = sum('total_sw_decomp_calls');
+  return defined({
+    iaa_timeouts: sum('total_completion_timeout_errors'),
+    iaa_sw_fallbacks: decompressed === undefined ? undefined : decompressed + (compressed ?? 0),
+    iaa_disabled: data.dmesg === undefined ? undefined : timesDisabled(data.dmesg),
+  });
+}
+
+/** One of the driver's global counters; undefined where it keeps none, or not this one. */
+function iaaCounter({ files }: Snapshot, name: string): number | undefined {
+  for (const [path, text] of Object.entries(files)) {
+    const file = iaaStatistics.exec(path)?.[1];
+    // Until 6.9 some were files of their own.
+    if (file === name) return Number(chomp(text));
+    if (file !== 'global_stats' && file !== 'wq_stats') continue;
+    const found = parseIaaStatistics(text, path).global.get(name);
+    if (found !== undefined) return Number(found);
+  }
+  return undefined;
+}
+
+/**
+ * How often iaa_crypto gave up on the hardware, or was without WQs at the end. Unbinding the last WQ, as a plan's steps
+ * do, prints DISABLED too, but an ENABLED comes after it.
+ */
+function timesDisabled(dmesg: string): number {
+  const broken = dmesg.match(/assuming broken hw, iaa_crypto now DISABLED/g)?.length ?? 0;
+  const last = dmesg.match(/iaa_crypto now (?:EN|DIS)ABLED/g)?.at(-1);
+  return broken > 0 ? broken : Number(last?.endsWith('DISABLED') ?? false);
+}
+
 function invalidReasons(data: CellData, counters: Difference, experiment: Recorded<Experiment>): string[] {
   const reasons: string[] = [];
   const used = data.after?.files[`${parameters}/compressor`];
@@ -158,6 +208,8 @@ function invalidReasons(data: CellData, counters: Difference, experiment: Record
     const count = counters.ofFile(path);
     if (count !== undefined && count > 0) reasons.push(`${path.slice(zswap.length + 1)} rose by ${count}`);
   }
+  if (data.dmesg !== undefined && isIaaCompressor(data.cell.compressor) && timesDisabled(data.dmesg) > 0)
+    reasons.push('iaa_crypto was DISABLED: what it was to compress is not in these numbers');
   const full = counters.ofFile(`${zswap}/pool_limit_hit`);
   const bound = experiment.bounds.pool_limit_hit;
   if (full !== undefined && full > bound)

@@ -14,6 +14,8 @@ export interface NamedCell {
   readonly kernel: string;
   /** How zswap stores the pages of a folio, as far as is known. */
   readonly store: 'sequential' | 'batch' | undefined;
+  /** Values of the axes that are keys of the experiment, by their paths; not there without such axes. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly values: Values;
 }
 
@@ -23,12 +25,18 @@ export interface CellSet {
   readonly cells: readonly NamedCell[];
 }
 
-/** A measured cell, or equal ones of several runs. */
+/** All repetitions of a cell, those of other runs too. */
 export interface MeasuredCell extends NamedCell {
+  /** Name of the experiment. */
+  readonly experiment: string;
+  /** Whether its compressor is one of IAA's. */
+  readonly usesIaa: boolean;
   /** How many were measured: values are medians, those of invalid and failed cells left out. */
   readonly n: number;
   /** Smallest and largest of each value; where n > 1. */
   readonly spread?: Readonly<Record<string, readonly [number, number]>>;
+  /** Each value of each repetition, in the order they were measured; where n > 1. */
+  readonly samples?: Readonly<Record<string, readonly number[]>>;
   /** Why cells were left out. */
   readonly invalid: readonly string[];
   readonly failures: readonly string[];
@@ -41,26 +49,34 @@ export interface MeasuredSet extends CellSet {
   readonly cells: readonly MeasuredCell[];
 }
 
-/** The cells of results in the names of the published data; throws UsageError for results of different sources. */
+/**
+ * The cells of results in the names of the published data, their repetitions together and warm-ups left out. Throws
+ * UsageError for results that do not belong together: of different sources or machines.
+ */
 export function measuredSet(results: readonly Result[]): MeasuredSet {
   const [first] = results;
   if (first === undefined) throw new UsageError('there are no results', { hint: 'name a run' });
-  const other = results.find(({ source }) => source !== first.source);
-  if (other !== undefined) {
-    throw new UsageError(`${first.source} and ${other.source} numbers do not belong into one set`, {
-      hint: 'report them one by one',
-    });
+  for (const { source, machine } of results) {
+    if (source === first.source && machine === first.machine) continue;
+    const what =
+      source === first.source
+        ? `numbers of two machines (${first.machine}; ${machine})`
+        : `${first.source} and ${source} numbers`;
+    throw new UsageError(`${what} do not belong into one set`, { hint: 'report them one by one' });
   }
   const groups = new Map<string, { result: Result; cells: CellResult[] }>();
   for (const result of results) {
-    for (const cell of result.cells) {
-      const key = [
+    for (const cell of result.cells.filter(({ cell: { warmUp } }) => !warmUp)) {
+      const { folio, compressor, settings } = cell.cell;
+      const key = JSON.stringify([
+        result.experiment,
         result.workload,
-        cell.cell.folio,
-        cell.cell.compressor,
-        result.kernel,
-        result.batches,
-      ].join(' ');
+        folio,
+        compressor,
+        settings,
+        cell.kernel,
+        cell.batches,
+      ]);
       const group = groups.get(key) ?? { result, cells: [] };
       group.cells.push(cell);
       groups.set(key, group);
@@ -70,28 +86,33 @@ export function measuredSet(results: readonly Result[]): MeasuredSet {
   return { source: first.source, machine: first.machine, cells };
 }
 
-function measuredCell(result: Result, cells: readonly CellResult[]): MeasuredCell {
+function measuredCell({ experiment, workload }: Result, cells: readonly CellResult[]): MeasuredCell {
+  const [first] = cells as readonly [CellResult];
   const good = cells.filter(({ state, invalid }) => state === 'complete' && invalid.length === 0);
   const keys = [...new Set(good.flatMap(({ values }) => Object.keys(values)))];
-  const sorted = keys.map((key): [string, number[]] => [
+  const samples = keys.map((key): [string, number[]] => [
     key,
-    good.flatMap(({ values }) => values[key] ?? []).sort((a, b) => a - b),
+    good.flatMap(({ values }) => values[key] ?? []),
   ]);
-  const { compressor, folio } = cells[0]?.cell ?? { compressor: '', folio: '' };
+  const { compressor, folio, settings } = first.cell;
   return {
-    workload: result.workload,
+    workload,
     folio: folioKey(folio),
     compressor,
-    kernel: result.kernel,
+    kernel: first.kernel,
     // Only IAA's acomp takes batches, and only with the driver of the patches (v9 11/19).
-    store: isIaaCompressor(compressor) && result.batches ? 'batch' : 'sequential',
-    values: Object.fromEntries(sorted.map(([key, values]) => [key, median(values)])),
+    store: isIaaCompressor(compressor) && first.batches ? 'batch' : 'sequential',
+    ...(Object.keys(settings).length === 0 ? {} : { settings }),
+    values: Object.fromEntries(samples.map(([key, values]) => [key, median(values)])),
+    experiment,
+    usesIaa: isIaaCompressor(compressor),
     n: good.length,
     ...(good.length > 1
       ? {
           spread: Object.fromEntries(
-            sorted.map(([key, values]) => [key, [values[0] ?? 0, values.at(-1) ?? 0]]),
+            samples.map(([key, values]) => [key, [Math.min(...values), Math.max(...values)] as const]),
           ),
+          samples: Object.fromEntries(samples),
         }
       : {}),
     invalid: cells.flatMap(({ invalid }) => invalid),
@@ -100,8 +121,9 @@ function measuredCell(result: Result, cells: readonly CellResult[]): MeasuredCel
   };
 }
 
-/** Of numbers in ascending order, one at least. */
-function median(sorted: readonly number[]): number {
+/** Of one number at least. */
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;
   const [low, high] = [sorted[Math.ceil(middle) - 1] ?? 0, sorted[Math.floor(middle)] ?? 0];
   return (low + high) / 2;

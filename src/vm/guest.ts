@@ -45,6 +45,8 @@ export interface GuestOptions {
   /** Size of the swap disk; the file behind it is sparse. */
   readonly swapBytes: number;
   readonly init: GuestInit;
+  /** Debian version or release of the kernel, of those in the cache; the current one if not given. */
+  readonly kernel?: string | undefined;
   /** Further words for the kernel's command line. */
   readonly append: readonly string[];
   /** The guest switches itself off when this process is gone; else it runs until it is stopped. */
@@ -309,7 +311,7 @@ export function startGuest(options: GuestOptions): Promise<Guest> {
 
 async function start(given: GuestOptions): Promise<Guest> {
   if (!isAbsolute(given.folder)) throw new UsageError(`not an absolute path: ${given.folder}`);
-  const kernel = await ensureKernel(given.progress);
+  const kernel = await ensureKernel(given.progress, given.kernel);
   const folder = await makeFolder(given.folder);
   const options = { ...given, folder };
   const at = paths(folder);

@@ -1,6 +1,17 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, mkdir, mkdtemp, readFile, rename, rm, statfs, symlink, writeFile } from 'node:fs/promises';
+import {
+  access,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  statfs,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isLabError, RequirementError, UsageError, VmError } from '../errors.js';
@@ -9,7 +20,8 @@ import { command } from './command.js';
 import { cacheFolder, ownFolder, withFileErrors } from './folders.js';
 
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
-const suite = 'trixie-backports';
+/** Where Debian's newest kernel is. */
+const newestSuite = 'trixie-backports';
 /** The package that always depends on Debian's newest kernel of a suite. */
 const newest = 'linux-image-amd64';
 /** What one kernel takes while it is fetched and unpacked (7.3: 121 MB of packages, 130 MB of files), bytes. */
@@ -109,13 +121,15 @@ function mirror(): string {
 /** apt with lists, state and cache of its own: the machine's are neither read nor changed. Its proxies hold. */
 class Apt {
   readonly folder: string;
+  readonly suite: string;
 
-  constructor(folder: string) {
+  constructor(folder: string, suite: string) {
     this.folder = folder;
+    this.suite = suite;
   }
 
   async prepare(): Promise<void> {
-    const { folder } = this;
+    const { folder, suite } = this;
     await mkdir(join(folder, 'lists', 'partial'), { recursive: true });
     await mkdir(join(folder, 'archives', 'partial'), { recursive: true });
     await writeFile(join(folder, 'status'), '');
@@ -169,7 +183,7 @@ async function resolveKernel(apt: Apt): Promise<KernelPackage[]> {
     const control = parseControl(await apt.run('apt-cache', '--no-all-versions', 'show', wanted));
     version ??= control['Version'];
     if (version === undefined || control['SHA256'] === undefined) {
-      throw new VmError(`apt knows no package ${wanted} in ${suite}`);
+      throw new VmError(`apt knows no package ${wanted} in ${apt.suite}`);
     }
     packages.set(name, { name, version, sha256: control['SHA256'] });
     queue.push(...partsOf(control['Depends'] ?? '', version));
@@ -180,14 +194,32 @@ async function resolveKernel(apt: Apt): Promise<KernelPackage[]> {
 /** Unpacks the packages into `folder` and gives the release of the kernel in them. */
 async function unpack(debs: readonly string[], folder: string): Promise<string> {
   for (const deb of debs) await command(['dpkg-deb', '-x', deb, folder], folder);
+  // Before 6.19 the modules are in the package of the image, and what boots is in /boot.
   const image = debs
-    .map((deb) => /linux-modules-(\d[^_]*)_/.exec(deb)?.[1])
+    .map((deb) => /linux-(?:modules|image)-(\d[^_]*)_/.exec(deb)?.[1])
     .find((name) => name !== undefined);
   if (image === undefined) throw new VmError(`no linux-modules-RELEASE among the packages of ${newest}`);
+  const modules = join(folder, modulesPath(image));
+  if (await exists(join(folder, 'lib'))) {
+    await mkdir(dirname(dirname(modules)), { recursive: true });
+    await rename(join(folder, 'lib', 'modules'), dirname(modules));
+    await rm(join(folder, 'lib'), { recursive: true });
+  }
+  for (const name of ['vmlinuz', 'config']) {
+    const inBoot = join(folder, 'boot', `${name}-${image}`);
+    if (await exists(inBoot)) await rename(inBoot, join(modules, name));
+  }
   // depmod and modprobe have /lib/modules compiled in.
   await symlink('usr/lib', join(folder, 'lib'));
   await command(['depmod', '-b', folder, image], folder);
   return image;
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function requireSpace(folder: string): Promise<void> {
@@ -201,12 +233,24 @@ async function requireSpace(folder: string): Promise<void> {
 
 const modulesPath = (release: string): string => join('usr', 'lib', 'modules', release);
 
-/** Fetches Debian's newest kernel into the cache, unless it is there already, and makes it the one to boot. */
-export function fetchKernel(progress: (line: string) => void): Promise<CachedKernel> {
-  return withFileErrors(() => fetchNewest(progress));
+/**
+ * Fetches the newest kernel of a suite of Debian into the cache, unless it is there already. Without a suite it is
+ * Debian's newest, and the one to boot from then on. Throws RequirementError, VmError, UsageError.
+ */
+export function fetchKernel(progress: (line: string) => void, suite?: string): Promise<CachedKernel> {
+  if (suite !== undefined && !/^[a-z][a-z0-9.-]{0,63}$/.test(suite)) {
+    throw new UsageError(`not the name of a Debian suite: ${suite}`, {
+      hint: 'as trixie, bookworm-backports',
+    });
+  }
+  return withFileErrors(() => fetchFrom(suite ?? newestSuite, suite === undefined, progress));
 }
 
-async function fetchNewest(progress: (line: string) => void): Promise<CachedKernel> {
+async function fetchFrom(
+  suite: string,
+  makeCurrent: boolean,
+  progress: (line: string) => void,
+): Promise<CachedKernel> {
   const cache = await ownFolder(cacheFolder());
   await access(keyring).catch((cause: unknown) => {
     throw new RequirementError(`${keyring} is missing: Debian's packages cannot be verified`, {
@@ -221,30 +265,26 @@ async function fetchNewest(progress: (line: string) => void): Promise<CachedKern
     });
   }
   try {
-    const apt = new Apt(join(cache, 'apt'));
+    const apt = new Apt(join(cache, 'apt'), suite);
     await apt.prepare();
     await requireSpace(cache);
-    progress(`looking for Debian's newest kernel at ${mirror()}`);
-    await fromNetwork(apt.run('apt-get', 'update'));
+    progress(`looking for the newest kernel of ${suite} at ${mirror()}`);
+    await fromNetwork(apt.run('apt-get', 'update'), suite);
     const packages = await resolveKernel(apt);
     const version = packages[0]?.version ?? '';
     const folder = join(cache, 'guest', version);
-    const have = await access(join(folder, 'guest.json')).then(
-      () => true,
-      () => false,
-    );
-    if (!have) {
+    if (!(await exists(join(folder, 'guest.json')))) {
       progress(`fetching ${newest} ${version}`);
       await install(apt, packages, version, folder);
     }
-    await writeFile(join(cache, 'guest', 'current'), `${version}\n`);
+    if (makeCurrent) await writeFile(join(cache, 'guest', 'current'), `${version}\n`);
     return await readKernel(folder);
   } finally {
     lock.release();
   }
 }
 
-async function fromNetwork(answer: Promise<string>): Promise<string> {
+async function fromNetwork(answer: Promise<string>, suite: string): Promise<string> {
   return answer.catch((cause: unknown) => {
     const why = isLabError(cause) ? cause.message : String(cause);
     throw new RequirementError(`the guest's kernel cannot be fetched: ${why}`, {
@@ -263,7 +303,8 @@ async function install(
   const archives = join(apt.folder, 'archives');
   await rm(archives, { recursive: true, force: true });
   await mkdir(join(archives, 'partial'), { recursive: true });
-  await fromNetwork(apt.run('apt-get', 'download', ...packages.map((one) => `${one.name}=${version}`)));
+  const wanted = packages.map((one) => `${one.name}=${version}`);
+  await fromNetwork(apt.run('apt-get', 'download', ...wanted), apt.suite);
   const debs: string[] = [];
   for (const { name, sha256: expected } of packages) {
     // apt writes the epoch's colon as %3a; a kernel's version has none.
@@ -316,8 +357,12 @@ async function readKernel(folder: string): Promise<CachedKernel> {
   return { kernel, folder, modules, vmlinuz: join(modules, 'vmlinuz') };
 }
 
-/** The kernel to boot: the cache's current one, or Debian's newest when the cache has none. Only then the network is used. */
-export async function ensureKernel(progress: (line: string) => void): Promise<CachedKernel> {
+/**
+ * The kernel to boot: that of the cache with this Debian version or release, else the cache's current one, or Debian's
+ * newest when the cache has none; only then the network is used. Throws UsageError for one that the cache has not.
+ */
+export async function ensureKernel(progress: (line: string) => void, wanted?: string): Promise<CachedKernel> {
+  if (wanted !== undefined) return cachedKernel(wanted);
   const cache = await ownFolder(cacheFolder());
   const version = await readFile(join(cache, 'guest', 'current'), 'utf8').then(
     (text) => text.trim(),
@@ -325,9 +370,20 @@ export async function ensureKernel(progress: (line: string) => void): Promise<Ca
   );
   if (version === undefined || !/^[\w.+~-]+$/.test(version)) return fetchKernel(progress);
   const folder = join(cache, 'guest', version);
-  const present = await access(folder).then(
-    () => true,
-    () => false,
-  );
-  return present ? readKernel(folder) : fetchKernel(progress);
+  return (await exists(folder)) ? readKernel(folder) : fetchKernel(progress);
+}
+
+async function cachedKernel(wanted: string): Promise<CachedKernel> {
+  const guests = join(await ownFolder(cacheFolder()), 'guest');
+  const known: string[] = [];
+  for (const name of await readdir(guests).catch(() => [])) {
+    const folder = join(guests, name);
+    if (!(await exists(join(folder, 'guest.json')))) continue;
+    const found = await readKernel(folder);
+    if (name === wanted || found.kernel.release === wanted) return found;
+    known.push(found.kernel.release);
+  }
+  throw new UsageError(`the cache has no kernel ${wanted}`, {
+    hint: `it has ${known.join(', ') || 'none'}; 'iaa-zswap vm fetch --suite SUITE' fetches another`,
+  });
 }

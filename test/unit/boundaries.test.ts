@@ -90,9 +90,12 @@ const mayImport: Readonly<
   },
   apply: { values: ['errors', 'host', 'kernel', 'native', 'plan'], types: [] },
   run: { values: ['errors', 'host', 'collect', 'apply'], types: [] },
-  collect: { values: ['errors', 'host'], types: ['apply', 'discover', 'experiment', 'plan'] },
+  collect: {
+    values: ['errors', 'experiment/cells', 'host'],
+    types: ['apply', 'discover', 'experiment', 'plan'],
+  },
   study: {
-    values: ['errors', 'host/path', 'kernel', 'run', 'host/codecs'],
+    values: ['errors', 'experiment/cells', 'host/path', 'kernel', 'run', 'host/codecs'],
     types: ['collect', 'discover', 'experiment'],
   },
   report: { values: ['study/cells'], types: ['study'] },

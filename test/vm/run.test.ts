@@ -100,9 +100,8 @@ guestTest("a record made by 'vm exec' holds the exact packages of the guest's ke
     tiny,
   ];
   execFileSync(program, argv, { stdio: 'pipe' });
-  const { environment } = JSON.parse(
-    await output(guest, 'sh', '-c', 'cat /run/packages/runs/*/manifest.json'),
-  );
+  const { sessions } = JSON.parse(await output(guest, 'sh', '-c', 'cat /run/packages/runs/*/manifest.json'));
+  const [{ environment }] = sessions;
   const packages = guest.state.kernel.packages.map(({ name, version }) => [name, version]);
   assert.deepEqual(environment, Object.fromEntries(packages));
   assert.ok(packages.length > 0);

@@ -5,12 +5,15 @@ import type { Experiment } from '../../experiment/schema.js';
 import { chomp } from '../../host/codecs.js';
 import type { Host } from '../../host/host.js';
 import type { Result } from '../../study/record.js';
-import { openCommandHost, optionsOf, stateDirectoryOf } from '../options.js';
+import { type CommonOptions, openCommandHost, optionsOf, stateDirectoryOf } from '../options.js';
 import { takeHelp } from './plan.js';
 
 interface RunOptions {
   readonly yes?: boolean;
   readonly take?: boolean;
+  readonly resume?: boolean;
+  readonly aa?: boolean;
+  readonly printUnit?: boolean;
 }
 
 /** `run FILE...`: runs experiments, prints their tables, puts the machine back. */
@@ -19,6 +22,12 @@ export function runCommand(): Command {
     .description('run experiments: configure, measure, print the table, put the machine back')
     .argument('<file...>', 'experiment files')
     .option('--take', takeHelp)
+    .option(
+      '--resume',
+      'go on with the newest record of the experiment: after a crash, a reboot, or on another kernel of its matrix',
+    )
+    .option('--aa', "measure this machine's noise: every point twice, as if A and B were two")
+    .option('--print-unit', 'print a systemd service that goes on with it at each boot; run nothing')
     .option('--yes', 'do not ask (only changes of the live machine are asked about)')
     .action(async (files: string[], _options: RunOptions, command: Command) => {
       const options = optionsOf<RunOptions>(command);
@@ -28,6 +37,10 @@ export function runCommand(): Command {
       // All files are read before the first one is run.
       const experiments: [string, Experiment][] = [];
       for (const file of files) experiments.push([file, await readExperiment(file)]);
+      if (options.printUnit === true) {
+        await printUnit(files, options);
+        return;
+      }
       const host = await openCommandHost(options, true);
       try {
         if (options.yes !== true) await ask(host, experiments, options.take ?? false, signal);
@@ -39,6 +52,8 @@ export function runCommand(): Command {
               stateDirectory,
               signal,
               take: options.take ?? false,
+              resume: options.resume ?? false,
+              aa: options.aa ?? false,
               json: options.json ?? false,
             }),
           );
@@ -52,6 +67,17 @@ export function runCommand(): Command {
         await host.close();
       }
     });
+}
+
+async function printUnit(files: readonly string[], options: RunOptions & CommonOptions): Promise<void> {
+  const { resolve } = await import('node:path');
+  const { resumeUnit } = await import('../systemd-unit.js');
+  const { print } = await import('../terminal.js');
+  const absolute = files.map((file) => resolve(file));
+  const state = options.state === undefined ? [] : ['--state', resolve(options.state)];
+  const words = ['run', '--resume', '--yes', ...(options.take === true ? ['--take'] : []), ...state];
+  const argv = [process.execPath, resolve(process.argv[1] ?? ''), ...words, ...absolute];
+  print(resumeUnit({ argv, files: absolute }));
 }
 
 async function ask(
@@ -76,6 +102,8 @@ interface OneRun {
   readonly stateDirectory: string;
   readonly signal: AbortSignal;
   readonly take: boolean;
+  readonly resume: boolean;
+  readonly aa: boolean;
   readonly json: boolean;
 }
 
@@ -102,7 +130,8 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
   const { runExperiment } = await import('../../experiment/run.js');
   const { readRecord } = await import('../../collect/record.js');
   const { study } = await import('../../study/record.js');
-  const { usememTables } = await import('../../report/usemem-table.js');
+  const { measuredSet } = await import('../../study/cells.js');
+  const { letterTables } = await import('../../report/tables.js');
   const { print, printError } = await import('../terminal.js');
   const { Progress } = await import('../progress.js');
   const progress = new Progress(experiment.name);
@@ -112,13 +141,16 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
       experimentFile: file,
       signal: options.signal,
       take: options.take,
+      resume: options.resume,
+      aa: options.aa,
       environment: environmentVersions(),
       onEvent: (event) => progress.show(event),
     });
     progress.end();
     const result = study(await readRecord(outcome.directory));
-    if (!options.json) print(usememTables(result));
+    if (!options.json) print(letterTables(measuredSet([result])));
     printError(restoredText(outcome));
+    for (const kernel of outcome.waiting) printError(waitingText(kernel, experiment));
     printError(`record: ${outcome.directory}`);
     if (outcome.cellsFailed > 0) process.exitCode = ExitCode.failedRestored;
     else if (result.cells.some((cell) => cell.invalid.length > 0)) process.exitCode ||= ExitCode.checkSaidNo;
@@ -126,6 +158,11 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
   } finally {
     progress.end();
   }
+}
+
+function waitingText(kernel: string, { matrix }: Experiment): string {
+  const release = matrix.kernel?.find(({ name }) => name === kernel)?.release ?? kernel;
+  return `waiting for ${kernel}: boot ${release}, then 'iaa-zswap run --resume'`;
 }
 
 function restoredText({ restored, attributes }: RunOutcome): string {

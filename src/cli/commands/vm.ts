@@ -16,6 +16,12 @@ interface SizeOptions extends FolderOption {
   readonly append: readonly string[];
   readonly init: GuestInit;
   readonly bootLimit: number;
+  readonly kernel?: string;
+}
+
+interface RunInGuestOptions extends SizeOptions {
+  readonly resume?: boolean;
+  readonly aa?: boolean;
 }
 
 interface ExecOptions extends SizeOptions {
@@ -48,6 +54,7 @@ function withSizes(command: Command): Command {
       parseSize,
       parseSize('4G'),
     )
+    .option('--kernel <version>', "its kernel, of those in the cache: Debian's version or the release")
     .option('--append <word>', "a word for its kernel's command line; can be repeated", collect, [])
     .addOption(
       new Option('--init <init>', 'what starts in it').choices(['agent', 'systemd']).default('agent'),
@@ -86,13 +93,17 @@ function runInGuestCommand(): Command {
   return withSizes(
     new Command('run')
       .description("'iaa-zswap run FILE... --yes' in the guest; the records come back into --state")
-      .argument('<file...>', 'experiment files'),
-  ).action(async (files: string[], _options: SizeOptions, command: Command) => {
-    const options = optionsOf<SizeOptions>(command);
-    const { collectRecords, guestRunArguments } = await import('../../vm/experiment.js');
+      .argument('<file...>', 'experiment files')
+      .option('--resume', 'go on with the newest record of the experiment in --state')
+      .option('--aa', 'measure the noise: every point twice, as if A and B were two'),
+  ).action(async (files: string[], _options: RunInGuestOptions, command: Command) => {
+    const options = optionsOf<RunInGuestOptions>(command);
+    const { bringRecords, collectRecords, guestRunArguments } = await import('../../vm/experiment.js');
     const state = await recordsDirectory(options.state);
     process.exitCode = await inGuest(options, true, async (guest, control) => {
-      const run = guestRunArguments(files, { json: options.json ?? false });
+      const { json = false, resume = false, aa = false } = options;
+      const run = guestRunArguments(files, { json, resume, aa });
+      if (resume) await bringRecords(guest, state, run.stateDirectory);
       try {
         return await execute(guest, run.argv, control);
       } finally {
@@ -136,10 +147,11 @@ function stopCommand(): Command {
 function fetchCommand(): Command {
   return new Command('fetch')
     .description("fetch Debian's newest kernel for the guests that are started from now on")
-    .action(async (_options: object, command: Command) => {
+    .option('--suite <suite>', "the newest of this suite of Debian instead, for '--kernel'")
+    .action(async (_options: { suite?: string }, command: Command) => {
       const { fetchKernel } = await import('../../vm/index.js');
       const { print, printError, toJson } = await import('../terminal.js');
-      const { kernel, folder } = await fetchKernel(printError);
+      const { kernel, folder } = await fetchKernel(printError, optionsOf<{ suite?: string }>(command).suite);
       print(optionsOf(command).json === true ? toJson(kernel) : `${kernel.version} in ${folder}`);
     });
 }
@@ -161,6 +173,7 @@ async function guestOptions(
     cpus: options.cpus,
     swapBytes: options.swap,
     init: options.init,
+    kernel: options.kernel,
     append: options.append,
     bootLimitMs: options.bootLimit * 1000,
     leased,

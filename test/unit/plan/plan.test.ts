@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { discover } from '../../../src/discover/discover.js';
 import { PlanError } from '../../../src/errors.js';
-import { cellsOf } from '../../../src/experiment/cells.js';
+import { cellsOf, withValue } from '../../../src/experiment/cells.js';
 import { plan } from '../../../src/plan/plan.js';
 import { renderPlan } from '../../../src/plan/render.js';
 import type { Plan } from '../../../src/plan/steps.js';
@@ -118,8 +118,8 @@ describe('plan', () => {
     it(`says so when there is ${what}`, async () => {
       const host = smallMachine();
       change(host);
-      const experiment = smallExperiment(more);
-      if (what.startsWith('a folio')) experiment.matrix.folio[0] = '32kB';
+      const given = smallExperiment(more);
+      const experiment = what.startsWith('a folio') ? withValue(given, ['matrix', 'folio'], ['32kB']) : given;
       const issues = await issuesOn(host, experiment);
       assert.equal(issues.length, 1, issues.join('\n'));
       assert.match(issues[0] ?? '', expected);
