@@ -2,6 +2,7 @@ import type { RunRecord } from '../collect/record.js';
 import type { Source } from '../discover/inventory.js';
 import { experimentOf } from '../experiment/cells.js';
 import { type CellResult, studyCell } from './cell.js';
+import { workloadName } from './workload.js';
 
 /** What a record means: where its numbers come from, and each cell's. */
 export interface Result {
@@ -9,7 +10,7 @@ export interface Result {
   readonly source: Source;
   /** The machine in one line. */
   readonly machine: string;
-  /** As usemem30, in the names of the published data. */
+  /** As usemem30, in the names of the published data where it is there. */
   readonly workload: string;
   readonly cells: readonly CellResult[];
 }
@@ -29,7 +30,7 @@ export function study(record: RunRecord): Result {
       ...(releases.length === 0 ? [] : [`Linux ${releases.join(' and ')}`]),
       ...distinct(kernels.map(({ cpuModel }) => cpuModel)),
     ].join(', '),
-    workload: `usemem${experiment.workload.usemem.processes}`,
+    workload: workloadName(experiment.workload),
     cells: record.cells.map((cell) => {
       const inventory = sessions[cell.session]?.inventory;
       return {

@@ -95,7 +95,15 @@ const mayImport: Readonly<
     types: ['apply', 'discover', 'experiment', 'plan'],
   },
   study: {
-    values: ['errors', 'experiment/cells', 'host/path', 'kernel', 'run', 'host/codecs'],
+    values: [
+      'errors',
+      'experiment/cells',
+      'experiment/workload',
+      'host/path',
+      'kernel',
+      'run',
+      'host/codecs',
+    ],
     types: ['collect', 'discover', 'experiment'],
   },
   report: { values: ['study/cells'], types: ['study'] },
