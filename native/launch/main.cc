@@ -290,8 +290,19 @@ std::string json(std::string_view text) {
 int mode_of(std::string_view letters) {
   int mode = 0;
   for (const char letter : letters) {
-    if (letter != 'r' && letter != 'w' && letter != 'x') return -1;
-    mode |= letter == 'r' ? R_OK : letter == 'w' ? W_OK : X_OK;
+    switch (letter) {
+      case 'r':
+        mode |= R_OK;
+        break;
+      case 'w':
+        mode |= W_OK;
+        break;
+      case 'x':
+        mode |= X_OK;
+        break;
+      default:
+        return -1;
+    }
   }
   return mode == 0 ? -1 : mode;
 }
