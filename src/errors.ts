@@ -319,12 +319,13 @@ export type StopSignal = 'SIGHUP' | 'SIGINT' | 'SIGTERM';
 /** A signal asked us to stop. */
 export class InterruptedError extends LabError {
   readonly code = 'ERR_INTERRUPTED';
-  readonly signal: StopSignal;
+  /** undefined: by an AbortSignal, whose reason is the cause. */
+  readonly signal: StopSignal | undefined;
   override readonly exitCode: ExitCode;
 
-  constructor(signal: StopSignal) {
-    super(`interrupted by ${signal}`);
+  constructor(signal: StopSignal | undefined, extras: ErrorExtras = {}) {
+    super(signal === undefined ? 'interrupted' : `interrupted by ${signal}`, extras);
     this.signal = signal;
-    this.exitCode = { SIGHUP: ExitCode.hup, SIGINT: ExitCode.int, SIGTERM: ExitCode.term }[signal];
+    this.exitCode = signal === 'SIGHUP' ? ExitCode.hup : signal === 'SIGTERM' ? ExitCode.term : ExitCode.int;
   }
 }

@@ -23,10 +23,15 @@ export type { Finding, Inventory, Source } from './discover/inventory.js';
 export type { Diagnosis, Severity } from './doctor/diagnosis.js';
 export { type Examination, examine } from './doctor/doctor.js';
 export * from './errors.js';
-export { applyPlan } from './experiment/apply-plan.js';
+export { AppliedPlan, type ApplyPlanOptions, applyPlan as apply } from './experiment/apply-plan.js';
 export { type Cell, cellsOf } from './experiment/cells.js';
+export { type ExperimentEvent, experimentEvents } from './experiment/events.js';
 export { parseExperiment, readExperiment } from './experiment/file.js';
-export { type RestoreOutcome, restoreHost } from './experiment/restore-host.js';
+export {
+  type RestoreHostOptions,
+  type RestoreOutcome,
+  restoreHost as restore,
+} from './experiment/restore-host.js';
 export { type RunEvent, type RunOptions, type RunOutcome, runExperiment } from './experiment/run.js';
 export type { Experiment } from './experiment/schema.js';
 export { parseSetting, type Setting } from './experiment/setting.js';
@@ -36,6 +41,7 @@ export { type HostPath, hostPath } from './host/path.js';
 export { plan } from './plan/plan.js';
 export { renderPlan } from './plan/render.js';
 export type { Plan, Step } from './plan/steps.js';
+export { compareTables, gateLines } from './report/compare-table.js';
 export { published } from './report/published.js';
 export { letterTables } from './report/tables.js';
 export type { CellResult, Values } from './study/cell.js';
@@ -46,4 +52,13 @@ export {
   measuredSet,
   type NamedCell,
 } from './study/cells.js';
+export {
+  type Comparison,
+  compare,
+  type PointComparison,
+  type RowComparison,
+} from './study/compare.js';
+export { type Check, type Condition, type GateResult, gate, parseCondition } from './study/gate.js';
+export type { SampledCell, SampledSet } from './study/points.js';
 export { type Result, study } from './study/record.js';
+export { sampledSet } from './study/sampled.js';

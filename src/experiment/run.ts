@@ -29,6 +29,7 @@ import { exitProblem, runHooks } from '../run/hooks.js';
 import { runWorkload } from '../run/workload.js';
 import { buildCommit } from '../version.js';
 import { aaAxis, type Cell, cellsOf, experimentOf, pointsIn } from './cells.js';
+import { interruption } from './interruption.js';
 import { type Attributes, attributesOf, withJournal } from './journaled.js';
 import { type RestoreOutcome, restoreHost } from './restore-host.js';
 import type { Experiment } from './schema.js';
@@ -56,7 +57,7 @@ export interface RunOptions {
   readonly stateDirectory: string;
   /** The experiment's file, for the record. */
   readonly experimentFile: string;
-  /** Abort with an InterruptedError: the workload is ended and the machine put back. */
+  /** Aborts: the workload is ended, the machine put back, and an InterruptedError thrown. */
   readonly signal?: AbortSignal | undefined;
   /** Unbind WQs that somebody else uses, on devices that the experiment names. */
   readonly take?: boolean;
@@ -127,7 +128,12 @@ function withAa(experiment: Experiment): Experiment {
  * Runs an experiment: for each cell plan, apply, run, collect; at the end, however it comes, restore. Throws
  * PlanError (nothing changed), FailedRestoredError or InterruptedError (restored), RestoreError (not restored).
  */
-export async function runExperiment(host: Host, given: Experiment, options: RunOptions): Promise<RunOutcome> {
+export async function runExperiment(
+  host: Host,
+  given: Experiment,
+  { signal, ...others }: RunOptions,
+): Promise<RunOutcome> {
+  const options = { ...others, signal: signal && interruption(signal) };
   if (host.name !== 'live')
     throw new RequirementError(`${host.name} cannot run workloads`, { hint: 'run on --host live' });
   const experiment = options.aa === true ? withAa(given) : given;

@@ -59,7 +59,7 @@ export interface RunningWorkload {
  * A machine seen through its kernel files. All code above this interface is the same for a live machine, a
  * captured tree, a mock and the model.
  */
-export interface Host {
+export interface Host extends AsyncDisposable {
   /** As given to --host: `live`, `root:DIR`. */
   readonly name: string;
   /** The directory the paths are resolved under, for messages: `/` for live. */

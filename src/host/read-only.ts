@@ -73,6 +73,10 @@ class ReadOnlyHost implements Host {
     return this.#host.now();
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   close(): Promise<void> {
     return this.#host.close();
   }

@@ -236,6 +236,10 @@ class TracingHost implements Host {
     return this.#host.now();
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   async close(): Promise<void> {
     await this.#host.close();
     if (this.#closed) return;

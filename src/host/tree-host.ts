@@ -100,6 +100,10 @@ export abstract class TreeHost implements Host {
     await delay(ms);
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   async close(): Promise<void> {
     this.#tree.close();
   }

@@ -67,7 +67,7 @@ const madviseRows: Row[][] = [
 
 const commandRows: Row[][] = [
   [
-    { ...decimal('throughput', 'throughput', 2), change: true },
+    { ...decimal('throughput', 'total_throughput', 2), change: true },
     { ...decimal('elapsed time (sec)', 'elapsed_s', 2), change: true },
     decimal('user time (sec)', 'user_s', 2),
     { ...decimal('sys time (sec)', 'sys_s', 2), change: true },
@@ -126,19 +126,24 @@ export const iaaRows: readonly Row[] = [
   iaaRow('driver DISABLED', 'iaa_disabled'),
 ];
 
-/** How many repetitions there are, and for the first rows the smallest and the largest. */
-export function spreadRows(workload: string): Row[] {
+/** How many repetitions there are, and for the first rows the smallest and the largest, and the interval of the median. */
+export function spreadRows(workload: string, cells: readonly MeasuredCell[]): Row[] {
   const [first = []] = rowsOf(workload, '4kB');
   return [
     { ...count('n'), text: ({ n }) => String(n ?? 1) },
-    ...first.map(({ label, key, decimals }): Row => {
-      const shown = (value: number): string => formatValue(value, { decimals });
-      return {
-        label: `${label.replace(/ \(.*/, '')} spread`,
-        key,
-        decimals,
-        text: ({ spread }) => spread?.[key]?.map(shown).join('..') ?? '--',
-      };
-    }),
+    ...first.map((row) => rangeRow(row, 'spread')),
+    ...(cells.some(({ interval }) => interval !== undefined)
+      ? first.map((row) => rangeRow(row, 'interval'))
+      : []),
   ];
+}
+
+function rangeRow({ label, key, decimals }: Row, range: 'spread' | 'interval'): Row {
+  const shown = (value: number): string => formatValue(value, { decimals });
+  return {
+    label: `${label.replace(/ \(.*/, '')} ${range === 'spread' ? range : '95%'}`,
+    key,
+    decimals,
+    text: (cell) => cell[range]?.[key]?.map(shown).join('..') ?? '--',
+  };
 }

@@ -17,6 +17,8 @@ export interface CellResult {
   readonly kernel: string;
   /** Whether iaa_crypto has the attributes that come with the batching patches. */
   readonly batches: boolean;
+  /** What ran, as `usemem -n 30 10g`. */
+  readonly command: string;
   readonly state: CellData['state'];
   readonly failure: string | undefined;
   readonly values: Values;
@@ -38,7 +40,7 @@ const foreignLimit = 0.01;
 export function studyCell(
   data: CellData,
   experiment: Recorded<Experiment>,
-): Omit<CellResult, 'kernel' | 'batches'> {
+): Omit<CellResult, 'kernel' | 'batches' | 'command'> {
   const { cell, state, failure } = data;
   const result = { cell, state, failure };
   if (data.before === undefined || data.after === undefined || data.exit === undefined) {

@@ -61,7 +61,7 @@ function findings(data: CellData, part: Part): Pick<WorkloadFindings, 'values'> 
       const { throughput } = workload.parameters;
       return {
         values: {
-          ...(throughput === undefined ? {} : { throughput: summedMatches(data.stdout, throughput) }),
+          ...(throughput === undefined ? {} : { total_throughput: summedMatches(data.stdout, throughput) }),
           ...timesOf(data),
           max_rss_kb: data.exit?.maxRssKiB,
         },

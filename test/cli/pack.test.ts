@@ -52,8 +52,8 @@ describe('the packed package', () => {
       'dist/cli.js',
       'dist/index.js',
       'dist/testing.js',
-      'dist/types/index.d.ts',
-      'dist/types/testing/index.d.ts',
+      'dist/index.d.ts',
+      'dist/testing.d.ts',
       'experiments/usemem-small.yaml',
       'native/addon.cc',
     ]) {

@@ -37,6 +37,7 @@ export function dyingHost(
     readlink: (path) => host.readlink(path),
     now: () => host.now(),
     delay: (ms) => host.delay(ms),
+    [Symbol.asyncDispose]: () => host.close(),
     close: () => host.close(),
     exec: (argv: readonly string[], options?: ExecOptions) => host.exec(argv, options),
     write: (path: HostPath, text: string, options?: WriteOptions) =>

@@ -120,6 +120,7 @@ export function faultyHost(
     launch: looking((workload, cgroup) => host.launch(workload, cgroup)),
     now: () => host.now(),
     delay: (ms) => host.delay(ms),
+    [Symbol.asyncDispose]: () => host.close(),
     close: () => host.close(),
     async settled() {
       // What the kernel makes of a late write comes too late for anybody to see.

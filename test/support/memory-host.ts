@@ -222,6 +222,8 @@ export class MemoryHost implements Host {
     return this.nowNs;
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {}
+
   async close(): Promise<void> {}
 
   *#paths(): Iterable<string> {

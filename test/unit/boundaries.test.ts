@@ -76,6 +76,7 @@ const mayImport: Readonly<
 > = {
   errors: { values: [] },
   version: { values: [] },
+  random: { values: [] },
   native: { values: ['errors', 'bindings'] },
   host: { values: ['errors', 'native', 'execa'] },
   kernel: {
@@ -106,10 +107,11 @@ const mayImport: Readonly<
     ],
     types: ['collect', 'discover', 'experiment'],
   },
-  report: { values: ['study/cells'], types: ['study'] },
+  report: { values: ['study/aa', 'study/cells', 'study/compare', 'study/gate'], types: ['study'] },
   experiment: {
     values: [
       'errors',
+      'random',
       'version',
       'host',
       'native',
@@ -127,7 +129,7 @@ const mayImport: Readonly<
   },
   testing: { values: ['errors', 'host'] },
   codec: { values: ['errors', 'native'] },
-  estimate: { values: ['errors', 'codec'] },
+  estimate: { values: ['errors', 'random', 'codec'] },
   vm: { values: ['errors', 'native', 'execa'] },
   index: {
     values: [

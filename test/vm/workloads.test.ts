@@ -158,7 +158,7 @@ guestTest('a command runs between its hooks, all as one user in one cgroup', asy
   const { exitCode, cells, stderr } = await run(guest, [file], nobody);
   assert.equal(exitCode, 0, stderr);
   assert.equal(cells[0]?.workload, 'sh');
-  assert.equal(cells[0]?.values['throughput'], 7);
+  assert.equal(cells[0]?.values['total_throughput'], 7);
   for (const [name, text] of [
     ['who', 'nobody\nnobody'],
     ['groups', '1'],

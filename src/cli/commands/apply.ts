@@ -38,13 +38,8 @@ export function applyCommand(): Command {
         } else {
           for (const line of oneWayLines(plan)) printError(line.trim());
         }
-        const { receipts, journalPath } = await applyPlan(
-          host,
-          plan,
-          inventory,
-          await stateDirectoryOf(options),
-          signal,
-        );
+        const stateDirectory = await stateDirectoryOf(options);
+        const { receipts, journalPath } = await applyPlan(host, plan, { inventory, stateDirectory, signal });
         if (options.json === true) print(toJson({ receipts, journal: journalPath }));
         else {
           print(receipts.map(receiptLine).join('\n'));

@@ -141,8 +141,7 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
   const { runExperiment } = await import('../../experiment/run.js');
   const { readRecord } = await import('../../collect/record.js');
   const { study } = await import('../../study/record.js');
-  const { measuredSet } = await import('../../study/cells.js');
-  const { letterTables } = await import('../../report/tables.js');
+  const { tablesOf } = await import('../../report/tables-of.js');
   const { print, printError } = await import('../terminal.js');
   const { Progress } = await import('../progress.js');
   const progress = new Progress(experiment.name);
@@ -159,7 +158,7 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
     });
     progress.end();
     const result = study(await readRecord(outcome.directory));
-    if (!options.json) print(letterTables(measuredSet([result])));
+    if (!options.json) print(tablesOf([result]));
     printError(restoredText(outcome));
     for (const kernel of outcome.waiting) printError(waitingText(kernel, experiment));
     printError(`record: ${outcome.directory}`);

@@ -127,7 +127,7 @@ SWPOUT-64kB 0 0`.split('\n');
       'zswpout --',
     ])
       assert.ok(madvise.includes(line), line);
-    const command = linesOf('redis', { throughput: 1234.5, elapsed_s: 1, max_rss_kb: 7 });
+    const command = linesOf('redis', { total_throughput: 1234.5, elapsed_s: 1, max_rss_kb: 7 });
     for (const line of [
       'throughput 1,234.50',
       'elapsed time (sec) 1.00',
@@ -160,6 +160,19 @@ SWPOUT-64kB 0 0`.split('\n');
     ])
       assert.ok(lines.includes(line), `${line} in ${lines.join('\n')}`);
     assert.equal(lines.filter((line) => line.startsWith('software fallbacks')).length, 1);
+  });
+
+  it('gives the interval of the median from six repetitions on, and each note once', () => {
+    const cells = [1, 2, 3, 4, 5, 6].map((repetition) =>
+      measured(cellOf('zstd', '64kB', { repetition }), { elapsed_s: repetition }, { warnings: ['odd'] }),
+    );
+    const lines = collapsed(tables(cells));
+    assert.ok(lines.includes('elapsed time spread 1.00..6.00'));
+    assert.ok(
+      lines.includes('elapsed time 95% 1.50..5.50') || lines.some((line) => /^elapsed time 95% /.test(line)),
+    );
+    assert.ok(lines.includes('note zstd: odd (6 times)'));
+    assert.ok(!collapsed(tables(cells.slice(1))).some((line) => line.startsWith('elapsed time 95%')));
   });
 
   it('gives medians of repetitions with their spread, and other axes tables of their own', () => {

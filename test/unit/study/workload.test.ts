@@ -116,10 +116,10 @@ readback 984 pages: p50 1500.0 ns, p99 2000.0 ns a page
     const part = partOf(`command: { argv: [/bin/x], throughput: '^ops: ([0-9.]+)' }`);
     const stdout = `ops: 1.5\nwarm-up ops: 100\nops: 2.5 a second\nops: .\n${'ops: 9'.padEnd(2000, '9')}\n`;
     assert.deepEqual(studyWorkload(dataOf(stdout), part).values, {
-      throughput: 4,
+      total_throughput: 4,
       ...times,
       max_rss_kb: 1874524,
     });
-    assert.equal(studyWorkload(dataOf(''), part).values['throughput'], undefined);
+    assert.equal(studyWorkload(dataOf(''), part).values['total_throughput'], undefined);
   });
 });
