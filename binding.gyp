@@ -19,6 +19,7 @@
       'target_name': 'core',
       'type': 'static_library',
       'sources': [
+        'native/accfg/library.cc',
         'native/codec/batch.cc',
         'native/codec/block_avx2.cc',
         'native/codec/block_portable.cc',
@@ -30,13 +31,19 @@
         'native/codec/encoder.cc',
         'native/hostfs/host_root.cc',
         'native/hostfs/file_lock.cc',
+        'native/sampler/counter_file.cc',
+        'native/sampler/row_encoder.cc',
+        'native/sampler/sampler.cc',
+        'native/sampler/text_template.cc',
       ],
     },
     {
       'target_name': 'iaa_zswap',
       'dependencies': ['core'],
-      'sources': ['native/addon.cc', 'native/napi/compressor_object.cc',
-                  'native/napi/host_root_object.cc', 'native/napi/lock_object.cc'],
+      'sources': ['native/addon.cc', 'native/napi/accel_config_object.cc',
+                  'native/napi/compressor_object.cc',
+                  'native/napi/host_root_object.cc', 'native/napi/lock_object.cc',
+                  'native/napi/sampler_object.cc'],
       # As a system header: our own warnings are not meant for it.
       'cflags_cc': ['-isystem', "<!(node -p \"require('path').dirname(require.resolve('node-addon-api'))\")"],
       'defines': [
@@ -79,6 +86,22 @@
       'target_name': 'launch',
       'type': 'executable',
       'sources': ['native/launch/main.cc', 'native/launch/user.cc'],
+    },
+    {
+      'target_name': 'iaa_device',
+      'type': 'executable',
+      'dependencies': ['core'],
+      'sources': [
+        'native/iax/device.cc',
+        'native/iax/executor.cc',
+        'native/iax/guest_memory.cc',
+        'native/iax/main.cc',
+        'native/iax/pci_config.cc',
+        'native/iax/server.cc',
+        'native/iax/session.cc',
+        'native/iax/statistics_text.cc',
+      ],
+      'ldflags': ['-pthread'],
     },
     {
       'target_name': 'guest_init',

@@ -10,6 +10,7 @@ export {
   openCompressor,
   type Slot,
 } from './codec/compressor.js';
+export { counterSources } from './collect/counters.js';
 export {
   type CellData,
   type CellRecord,
@@ -17,6 +18,8 @@ export {
   type RunRecord,
   readRecord,
 } from './collect/record.js';
+export type { Row } from './collect/rows.js';
+export { type SeriesEnd, type SeriesHeader, SeriesReader, SeriesRecorder } from './collect/series.js';
 export { discover } from './discover/discover.js';
 export { type Mapping, mappingOf } from './discover/iaa-mapping.js';
 export type { Finding, Inventory, Source } from './discover/inventory.js';
@@ -38,6 +41,14 @@ export { parseSetting, type Setting } from './experiment/setting.js';
 export type { Host } from './host/host.js';
 export { openHost } from './host/open.js';
 export { type HostPath, hostPath } from './host/path.js';
+export type {
+  Column,
+  CounterSource,
+  LeftOut,
+  SampleSpec,
+  Sampling,
+  SamplingStatistics,
+} from './host/sampling.js';
 export { plan } from './plan/plan.js';
 export { renderPlan } from './plan/render.js';
 export type { Plan, Step } from './plan/steps.js';

@@ -65,6 +65,8 @@ export const iaaSchema = z
       .optional(),
     /** The first so many devices of each package, in place of names. */
     devices_per_package: count(1, 64).optional(),
+    /** By what devices and WQs are bound and unbound: sysfs, or libaccel-config where it is installed (only on live). */
+    backend: z.enum(['sysfs', 'libaccel-config']).optional(),
     /** WQs 0, 1, ... of each device; the others get no entries. Not given: WQs, engines and groups stay as found. */
     wqs: z.array(workQueue).min(1).max(256).optional(),
     /** Groups 0, 1, ... of each device. */

@@ -29,6 +29,7 @@ import { exitProblem, runHooks } from '../run/hooks.js';
 import { runWorkload } from '../run/workload.js';
 import { buildCommit } from '../version.js';
 import { aaAxis, type Cell, cellsOf, experimentOf, pointsIn } from './cells.js';
+import { Gathering } from './gather.js';
 import { interruption } from './interruption.js';
 import { type Attributes, attributesOf, withJournal } from './journaled.js';
 import { type RestoreOutcome, restoreHost } from './restore-host.js';
@@ -65,6 +66,8 @@ export interface RunOptions {
   readonly resume?: boolean;
   /** Measure every point twice as if there were two of it, A and B: how they differ is this machine's noise. */
   readonly aa?: boolean;
+  /** Count how many pages zswap compresses at once, and how long a page takes, by probes on the kernel's functions. */
+  readonly traceBatch?: boolean;
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
   /** Exact versions for the record, as of the guest's packages. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -312,6 +315,7 @@ class Run {
     const receipts: Receipt[] = [];
     const raw: { before?: Snapshot; after?: Snapshot; fullest?: Snapshot; exit?: WorkloadExit } = {};
     let failure: unknown;
+    let gathering: Gathering | undefined;
     try {
       await apply(host, cellPlan, this.#journal, { signal, onReceipt: (receipt) => receipts.push(receipt) });
       const paths = await snapshotPaths(host, cgroup);
@@ -319,6 +323,10 @@ class Run {
       const setupMs = limits.setup_s * 1000;
       const hooks = { stage: 'setup', directory, timeMs: setupMs, noProgressMs, signal } as const;
       await runHooks(host, workload.setup.map(spec), cgroup, hooks);
+      gathering = await Gathering.begin(host, cgroup, directory, this.#journal, {
+        ...this.#experiment.collect,
+        traceBatch: this.#options.traceBatch ?? false,
+      });
       raw.before = await takeSnapshot(host, paths);
       onRun();
       const outputs = {
@@ -339,6 +347,7 @@ class Run {
     } catch (error) {
       failure = error;
     }
+    const gathered = await gathering?.end();
     try {
       // However it came to its end, and no signal cuts it short: it takes away what the set-up has made.
       const cleanupMs = limits.cleanup_s * 1000;
@@ -361,6 +370,7 @@ class Run {
       before: raw.before,
       after: raw.after,
       fullest: raw.fullest,
+      gathered,
     };
     await this.#writer.writeCell(record, await logSince(host, logBegin));
     // Only a workload's own failure lets the other cells go on: a machine that refuses a step would refuse it again.

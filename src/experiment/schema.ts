@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { collectSchema } from './collect-schema.js';
 import { count, distinct, sizeBytes } from './fields.js';
 import { iaaSchema } from './iaa-schema.js';
 import { type Matrix, matrixSchema } from './matrix.js';
@@ -102,6 +103,8 @@ const experimentFields = z.strictObject({
       'cpuset.mems': cpuList.optional(),
     })
     .default({}),
+  /** What is gathered while a cell runs, beside what is always. */
+  collect: collectSchema.optional(),
   workload: workloadSchema,
   limits: z
     .strictObject({

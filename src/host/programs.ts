@@ -7,7 +7,14 @@ import type { Readable } from 'node:stream';
 import { CommandError, WorkloadError } from '../errors.js';
 import { helperPath } from '../native/load.js';
 import type { NativeFailure } from '../native/surface.js';
-import type { ExecOptions, ExecResult, RunningWorkload, WorkloadExit, WorkloadSpec } from './host.js';
+import type {
+  ExecOptions,
+  ExecResult,
+  RunningTool,
+  RunningWorkload,
+  WorkloadExit,
+  WorkloadSpec,
+} from './host.js';
 import type { HostPath } from './path.js';
 
 // Where distributions put system programs. Never the caller's PATH: we run as root.
@@ -48,6 +55,46 @@ export async function runProgram(argv: readonly string[], options: ExecOptions =
         ? `ended by ${result.signal}`
         : `could not be run: ${result.code ?? 'unknown reason'}`;
   throw new CommandError(argv, why, { cause: result });
+}
+
+/** How long a tool may take to write its last lines after SIGINT (ms). */
+const toolEndMs = 10_000;
+
+/** Host.start on the machine itself. */
+export async function startTool(argv: readonly string[], outputFile: string): Promise<RunningTool> {
+  const [name, ...parameters] = argv;
+  if (name === undefined) throw new CommandError(argv, 'no program named');
+  const program = await findProgram(argv, name);
+  const output = createOutput(outputFile);
+  try {
+    const child = spawn(program, parameters, {
+      cwd: '/',
+      env: environment,
+      stdio: ['ignore', output, output],
+      // A Ctrl-C at the terminal is for us alone: the tool is stopped when its numbers are complete.
+      detached: true,
+    });
+    const ended = new Promise<string | number>((resolve) => {
+      child.on('exit', (code, signal) => resolve(signal ?? code ?? 'unknown'));
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.on('spawn', resolve);
+      child.on('error', (cause) => reject(new CommandError(argv, cause.message, { cause })));
+    });
+    return {
+      async stop() {
+        child.kill('SIGINT');
+        const timer = setTimeout(() => child.kill('SIGKILL'), toolEndMs);
+        try {
+          return await ended;
+        } finally {
+          clearTimeout(timer);
+        }
+      },
+    };
+  } finally {
+    closeSync(output);
+  }
 }
 
 /** Host.launch on the machine itself. */

@@ -155,12 +155,12 @@ export function describeStep(step: Step): string {
       return `systemd scope ${step.unit}, Delegate=yes`;
     case 'device': {
       const down = [...step.wqs.map(({ name }) => name), ...(step.unbindDevice ? [step.device] : [])];
-      return down.length === 0 ? 'remember' : `unbind ${down.join(', ')}`;
+      return down.length === 0 ? 'remember' : `unbind ${down.join(', ')}${byWhat(step)}`;
     }
     case 'module':
       return `rmmod ${step.module}, modprobe ${step.module}`;
     case 'bind':
-      return `bind to ${step.driver}`;
+      return `bind to ${step.driver}${byWhat(step)}`;
     case 'drain':
       return "wait until nothing uses iaa_crypto's algorithms";
     case 'swap':
@@ -168,6 +168,10 @@ export function describeStep(step: Step): string {
     case 'check':
       return `check that zswap has a pool of ${step.compressor}`;
   }
+}
+
+function byWhat({ by }: { readonly by?: string }): string {
+  return by === undefined ? '' : ` by ${by}`;
 }
 
 /** The selected word of a choice, else the line itself. */

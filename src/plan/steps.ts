@@ -86,6 +86,8 @@ export interface DeviceStep extends StepBase {
   /** Bound WQs to unbind, in this order. */
   readonly wqs: readonly { readonly name: string; readonly driver: string }[];
   readonly unbindDevice: boolean;
+  /** Not given: by sysfs. */
+  readonly by?: 'libaccel-config';
   readonly attributes: readonly RememberedAttribute[];
 }
 
@@ -106,6 +108,8 @@ export interface BindStep extends StepBase {
   readonly driver: string;
   /** The driver's file `bind`. */
   readonly path: HostPath;
+  /** Not given: by sysfs. */
+  readonly by?: 'libaccel-config';
 }
 
 /** Wait, write nothing: nobody uses iaa_crypto's algorithms any more. */

@@ -4,7 +4,7 @@ import type { Cell } from '../experiment/cells.js';
 import type { Experiment } from '../experiment/schema.js';
 import { chomp } from '../host/codecs.js';
 import { type Counters, parseFlatKeyed } from '../kernel/flat-keyed.js';
-import { isIaaCompressor, parseIaaStatistics } from '../kernel/iaa-crypto.js';
+import { iaaLog, isIaaCompressor, parseIaaStatistics } from '../kernel/iaa-crypto.js';
 import { studyWorkload } from './workload.js';
 
 /** A cell's numbers, by the names of the published data; a counter that the kernel does not have is not there. */
@@ -165,14 +165,10 @@ function iaaCounter({ files }: Snapshot, name: string): number | undefined {
   return undefined;
 }
 
-/**
- * How often iaa_crypto gave up on the hardware, or was without WQs at the end. Unbinding the last WQ, as a plan's steps
- * do, prints DISABLED too, but an ENABLED comes after it.
- */
+/** How often iaa_crypto gave up on the hardware, or was without WQs at the end. */
 function timesDisabled(dmesg: string): number {
-  const broken = dmesg.match(/assuming broken hw, iaa_crypto now DISABLED/g)?.length ?? 0;
-  const last = dmesg.match(/iaa_crypto now (?:EN|DIS)ABLED/g)?.at(-1);
-  return broken > 0 ? broken : Number(last?.endsWith('DISABLED') ?? false);
+  const { broken, last } = iaaLog(dmesg);
+  return broken > 0 ? broken : Number(last === 'disabled');
 }
 
 function invalidReasons(data: CellData, counters: Difference, experiment: Recorded<Experiment>): string[] {

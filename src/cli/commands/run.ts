@@ -21,6 +21,7 @@ interface RunOptions {
   readonly take?: boolean;
   readonly resume?: boolean;
   readonly aa?: boolean;
+  readonly traceBatch?: boolean;
   readonly printUnit?: boolean;
 }
 
@@ -36,6 +37,10 @@ export function runCommand(): Command {
       'go on with the newest record of the experiment: after a crash, a reboot, or on another kernel of its matrix',
     )
     .option('--aa', "measure this machine's noise: every point twice, as if A and B were two")
+    .option(
+      '--trace-batch',
+      'count how many pages zswap compresses at once and how long a page takes, by kernel probes; they cost time',
+    )
     .option('--print-unit', 'print a systemd service that goes on with it at each boot; run nothing')
     .option('--yes', 'do not ask (only changes of the live machine are asked about)')
     .action(async (files: string[], _options: RunOptions, command: Command) => {
@@ -64,6 +69,7 @@ export function runCommand(): Command {
               take: options.take ?? false,
               resume: options.resume ?? false,
               aa: options.aa ?? false,
+              traceBatch: options.traceBatch ?? false,
               json: options.json ?? false,
             }),
           );
@@ -115,6 +121,7 @@ interface OneRun {
   readonly take: boolean;
   readonly resume: boolean;
   readonly aa: boolean;
+  readonly traceBatch: boolean;
   readonly json: boolean;
 }
 
@@ -153,12 +160,22 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
       take: options.take,
       resume: options.resume,
       aa: options.aa,
+      traceBatch: options.traceBatch,
       environment: environmentVersions(),
       onEvent: (event) => progress.show(event),
     });
     progress.end();
     const result = study(await readRecord(outcome.directory));
     if (!options.json) print(tablesOf([result]));
+    if (options.traceBatch) {
+      const { batchLines } = await import('../batches.js');
+      for (const line of await batchLines(outcome.directory)) printError(line);
+      for (const { cell, gathered } of (await readRecord(outcome.directory)).cells) {
+        if (gathered?.batches !== undefined && 'absent' in gathered.batches) {
+          printError(`cell ${cell.number}: no batches traced: ${gathered.batches.absent}`);
+        }
+      }
+    }
     printError(restoredText(outcome));
     for (const kernel of outcome.waiting) printError(waitingText(kernel, experiment));
     printError(`record: ${outcome.directory}`);
