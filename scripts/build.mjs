@@ -108,7 +108,7 @@ await step(
   {
     inputs: ['native', 'binding.gyp'],
     salt: process.version,
-    outputs: ['iaa_zswap.node', 'usemem', 'launch', 'guest_init', 'iaa_device'].map(
+    outputs: ['iaa_zswap.node', 'usemem', 'madvise', 'launch', 'guest_init', 'iaa_device'].map(
       (name) => `build/Release/${name}`,
     ),
   },

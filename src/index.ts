@@ -37,6 +37,7 @@ export {
 } from './experiment/restore-host.js';
 export { type RunEvent, type RunOptions, type RunOutcome, runExperiment } from './experiment/run.js';
 export type { Experiment } from './experiment/schema.js';
+export { parseSetting, type Setting } from './experiment/setting.js';
 export type { Host } from './host/host.js';
 export { openHost } from './host/open.js';
 export { type HostPath, hostPath } from './host/path.js';

@@ -57,6 +57,8 @@ export interface CellRecord {
   readonly receipts: readonly Receipt[];
   /** The command line as it ran. */
   readonly argv: readonly string[];
+  /** Whose process it was, as a user's name or number, and `:` and the group's; undefined: the tool's own user. */
+  readonly user?: string | undefined;
   readonly exit:
     | {
         readonly exitCode: number | undefined;

@@ -1,8 +1,6 @@
 /** The `iaa` part of an experiment file: devices, work queues, groups, the driver. Field names are idxd's and iaa_crypto's own. */
 import * as z from 'zod';
-
-const count = (smallest: number, largest: number) => z.int().min(smallest).max(largest);
-const distinct = <T>(values: readonly T[]) => new Set(values).size === values.length;
+import { count, distinct } from './fields.js';
 
 // drivers/dma/idxd/sysfs.c: strings are kept in buffers of WQ_NAME_SIZE (idxd.h); blanks around them are cut off.
 const label = z

@@ -21,9 +21,11 @@ import { InterruptedError, isLabError, RequirementError, UsageError } from '../e
 import type { Host, WorkloadExit } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
 import { parseFlatKeyed } from '../kernel/flat-keyed.js';
-import { helperPath, packageVersion } from '../native/load.js';
+import { packageVersion } from '../native/load.js';
 import { type PlanOptions, plan } from '../plan/plan.js';
 import type { Plan } from '../plan/steps.js';
+import type { Argv } from '../plan/workload-task.js';
+import { exitProblem, runHooks } from '../run/hooks.js';
 import { runWorkload } from '../run/workload.js';
 import { buildCommit } from '../version.js';
 import { aaAxis, type Cell, cellsOf, experimentOf, pointsIn } from './cells.js';
@@ -32,6 +34,7 @@ import { interruption } from './interruption.js';
 import { type Attributes, attributesOf, withJournal } from './journaled.js';
 import { type RestoreOutcome, restoreHost } from './restore-host.js';
 import type { Experiment } from './schema.js';
+import { type InvokingUser, invokingUser, programArgv, refuseWorkloads } from './workload-user.js';
 
 /** What happens during a run, as it happens. */
 export type RunEvent =
@@ -45,6 +48,8 @@ export type RunEvent =
   | { readonly type: 'failure'; readonly cell: Cell; readonly message: string }
   /** What a run that had died left was put back, before this one goes on. */
   | { readonly type: 'restored'; readonly outcome: RestoreOutcome }
+  /** Who runs workloads that name nobody. */
+  | ({ readonly type: 'user' } & InvokingUser)
   /** An earlier run's record is gone on with: so many of its cells are finished. */
   | { readonly type: 'resumed'; readonly directory: string; readonly finished: number; readonly of: number };
 
@@ -162,6 +167,13 @@ export async function runExperiment(
     }
   }
   const plans = planPoints(inventory, experiment, left, planOptions(options));
+  const user = await invokingUser(host);
+  await refuseWorkloads(
+    host,
+    plans.map(({ workload }) => workload),
+    user,
+  );
+  if (plans.some(({ workload }) => workload.user === undefined)) onEvent?.({ type: 'user', ...user });
   const attributes = attributesOf(plans, inventory);
   const { result, restored } = await withJournal(
     host,
@@ -170,7 +182,7 @@ export async function runExperiment(
     attributes,
     async (journal) => {
       const writer = await beginRecord(experiment, inventory, record, options);
-      return new Run(host, experiment, journal, options, writer).all(left, waiting);
+      return new Run(host, experiment, journal, options, writer, user).all(left, waiting);
     },
   );
   return { ...result, restored, attributes };
@@ -229,6 +241,7 @@ class Run {
   readonly #journal: Journal;
   readonly #options: RunOptions;
   readonly #writer: RecordWriter;
+  readonly #user: InvokingUser;
 
   constructor(
     host: Host,
@@ -236,12 +249,14 @@ class Run {
     journal: Journal,
     options: RunOptions,
     writer: RecordWriter,
+    user: InvokingUser,
   ) {
     this.#host = host;
     this.#experiment = experiment;
     this.#journal = journal;
     this.#options = options;
     this.#writer = writer;
+    this.#user = user;
   }
 
   /** Runs cells; `waiting`: kernels that others are left for. */
@@ -292,15 +307,23 @@ class Run {
     const directory = await this.#writer.cellDirectory(cell);
     const logBegin = await lastLogTime(host);
     const cellPlan = plan(await discover(host), this.#experiment, cell, planOptions(this.#options));
-    const argv = [helperPath('usemem'), ...cellPlan.workload.arguments];
+    const { workload, cgroup } = cellPlan;
+    const user = workload.user ?? this.#user.key;
+    const spec = (argv: Argv) => ({ argv: programArgv(argv), user, directory: workload.directory });
+    const noProgressMs = (limits.no_progress_s + workload.sleepSeconds) * 1000;
+    let setUp = false;
     const receipts: Receipt[] = [];
     const raw: { before?: Snapshot; after?: Snapshot; fullest?: Snapshot; exit?: WorkloadExit } = {};
     let failure: unknown;
     let gathering: Gathering | undefined;
     try {
       await apply(host, cellPlan, this.#journal, { signal, onReceipt: (receipt) => receipts.push(receipt) });
-      const paths = await snapshotPaths(host, cellPlan.cgroup);
-      gathering = await Gathering.begin(host, cellPlan.cgroup, directory, this.#journal, {
+      const paths = await snapshotPaths(host, cgroup);
+      setUp = true;
+      const setupMs = limits.setup_s * 1000;
+      const hooks = { stage: 'setup', directory, timeMs: setupMs, noProgressMs, signal } as const;
+      await runHooks(host, workload.setup.map(spec), cgroup, hooks);
+      gathering = await Gathering.begin(host, cgroup, directory, this.#journal, {
         ...this.#experiment.collect,
         traceBatch: this.#options.traceBatch ?? false,
       });
@@ -310,10 +333,10 @@ class Run {
         stdoutFile: join(directory, cellTexts.stdout),
         stderrFile: join(directory, cellTexts.stderr),
       };
-      const memoryStat = hostPath(cellPlan.cgroup, 'memory.stat');
-      raw.exit = await runWorkload(host, { argv, ...outputs }, cellPlan.cgroup, {
+      const memoryStat = hostPath(cgroup, 'memory.stat');
+      raw.exit = await runWorkload(host, { ...spec(workload.argv), ...outputs }, cgroup, {
         timeMs: limits.time_s * 1000,
-        noProgressMs: (limits.no_progress_s + cellPlan.workload.sleepSeconds) * 1000,
+        noProgressMs,
         signal,
         lookPaths: paths.filter((path) => path === memoryStat || path.startsWith('/sys/kernel/debug/zswap/')),
         onLook: (snapshot) => {
@@ -325,6 +348,14 @@ class Run {
       failure = error;
     }
     const gathered = await gathering?.end();
+    try {
+      // However it came to its end, and no signal cuts it short: it takes away what the set-up has made.
+      const cleanupMs = limits.cleanup_s * 1000;
+      const hooks = { stage: 'cleanup', directory, timeMs: cleanupMs, noProgressMs } as const;
+      if (setUp) await runHooks(host, workload.cleanup.map(spec), cgroup, hooks);
+    } catch (error) {
+      failure ??= error;
+    }
     const said = failure === undefined ? exitProblem(raw.exit) : messageOf(failure);
     const record: CellRecord = {
       cell,
@@ -333,7 +364,8 @@ class Run {
       failure: said,
       plan: recorded(cellPlan),
       receipts,
-      argv,
+      argv: programArgv(workload.argv),
+      user,
       exit: raw.exit && recorded(raw.exit),
       before: raw.before,
       after: raw.after,
@@ -353,11 +385,6 @@ class Run {
 function pagesIn(snapshot: Snapshot | undefined, memoryStat: HostPath): bigint {
   const text = snapshot?.files[memoryStat];
   return text === undefined ? 0n : (parseFlatKeyed(text, memoryStat).get('zswapped') ?? 0n);
-}
-
-function exitProblem(exit: WorkloadExit | undefined): string | undefined {
-  if (exit?.signal !== undefined) return `the workload was ended by ${exit.signal}`;
-  return exit?.exitCode === 0 ? undefined : `the workload ended with exit code ${exit?.exitCode}`;
 }
 
 function messageOf(error: unknown): string {

@@ -38,6 +38,10 @@ export interface ExecResult {
 export interface WorkloadSpec {
   /** Program and arguments; the program is an absolute path. No shell is involved. */
   readonly argv: readonly string[];
+  /** Whose process it is, as `1000` or `1000:1000` (user and group); undefined: the tool's own. */
+  readonly user?: string | undefined;
+  /** The folder it starts in, an absolute path; undefined: `/`. */
+  readonly directory?: string | undefined;
   /** Files of the tool's own machine that take the output; created, must not exist. */
   readonly stdoutFile: string;
   readonly stderrFile: string;

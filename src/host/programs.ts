@@ -102,7 +102,7 @@ export function startWorkload(workload: WorkloadSpec, cgroup: HostPath): Running
   const output: number[] = [];
   try {
     for (const file of [workload.stdoutFile, workload.stderrFile]) output.push(createOutput(file));
-    return startLauncher(workload.argv, cgroup, output);
+    return startLauncher(workload, cgroup, output);
   } catch (cause) {
     const exit = Promise.reject(
       cause instanceof WorkloadError
@@ -159,14 +159,19 @@ function createOutput(file: string): number {
 
 /** Starts native/launch, which puts the program into the cgroup and tells how it ended on descriptor 3. */
 function startLauncher(
-  argv: readonly string[],
+  { argv, user, directory }: WorkloadSpec,
   cgroup: HostPath,
   output: readonly number[],
 ): RunningWorkload {
   const program = argv[0] ?? '';
   if (!program.startsWith('/'))
     throw new WorkloadError(`${program}: a workload is named by its absolute path`);
-  const launcher = spawn(helperPath('launch'), [cgroup, '--', ...argv], {
+  const words = [
+    ...(user === undefined ? [] : ['--user', user]),
+    ...(directory === undefined ? [] : ['--directory', directory]),
+    ...[cgroup, '--', ...argv],
+  ];
+  const launcher = spawn(helperPath('launch'), words, {
     cwd: '/',
     env: environment,
     stdio: ['ignore', output[0], output[1], 'pipe'],
@@ -195,7 +200,7 @@ function startLauncher(
         return;
       }
       try {
-        resolve(exitOf(JSON.parse(report), program, cgroup));
+        resolve(exitOf(JSON.parse(report), { argv, user, directory }, cgroup));
       } catch (error) {
         reject(error);
       }
@@ -218,16 +223,24 @@ type LaunchReport =
       readonly maxRssKiB: number;
     };
 
-function exitOf(report: LaunchReport, program: string, cgroup: HostPath): WorkloadExit {
+function exitOf(
+  report: LaunchReport,
+  { argv, user, directory }: Pick<WorkloadSpec, 'argv' | 'user' | 'directory'>,
+  cgroup: HostPath,
+): WorkloadExit {
   if (report.failure !== undefined) {
     const { code, syscall } = report.failure;
-    const hint =
-      syscall === 'cgroup2-magic'
-        ? `${cgroup} must be a directory of a cgroup v2 mount`
-        : syscall === 'execv'
-          ? `${program} must exist and be executable`
-          : undefined;
-    throw new WorkloadError(`${program}: cannot be started in ${cgroup}: ${code} from ${syscall}`, { hint });
+    const [program] = argv;
+    const whose = user === undefined ? '' : ` for user ${user}`;
+    const hints: Readonly<Record<string, string>> = {
+      'cgroup2-magic': `${cgroup} must be a directory of a cgroup v2 mount`,
+      execve: `${program} must exist and be executable${whose}`,
+      chdir: `${directory} must be a folder that can be entered${whose}`,
+      setgroups: 'only root can run a workload as another user',
+    };
+    throw new WorkloadError(`${program}: cannot be started in ${cgroup}: ${code} from ${syscall}`, {
+      hint: hints[syscall],
+    });
   }
   return {
     exitCode: report.exitCode,

@@ -12,12 +12,35 @@ export function renderPlan(plan: Plan): string {
     ...section('machine-wide (every process on this machine feels it):', machine),
     ...section("for this run's own cgroup:", run),
     ...(plan.already.length === 0 ? [] : [`  already so: ${alreadyNames(plan).join(', ')}`]),
-    `  workload in ${plan.cgroup}:`,
-    `    usemem ${plan.workload.arguments.join(' ')}`,
+    ...workloadLines(plan),
     ...(plan.forecast === undefined ? [] : [`  ${describeForecast(plan.forecast)}`]),
     ...plan.warnings.map((warning) => `  warning: ${warning}`),
     ...oneWayLines(plan),
   ].join('\n');
+}
+
+/** What runs in the cgroup, and as whom where the experiment says so. */
+function workloadLines({ cgroup, workload }: Plan): string[] {
+  const { setup, argv, cleanup, directory, user } = workload;
+  const where = [
+    `workload in ${cgroup}`,
+    ...(user === undefined ? [] : [`as ${user}`]),
+    ...(directory === undefined ? [] : [`from ${shellWord(directory)}`]),
+  ];
+  const line = (name: string, words: readonly string[]): string =>
+    `    ${[...(name === '' ? [] : [name.padEnd(8)]), ...words.map(shellWord)].join(' ')}`;
+  const alone = setup.length === 0 && cleanup.length === 0;
+  return [
+    `  ${where.join(' ')}:`,
+    ...setup.map((words) => line('set-up', words)),
+    line(alone ? '' : 'measured', argv),
+    ...cleanup.map((words) => line('clean-up', words)),
+  ];
+}
+
+/** A word as a shell would have to be given it. */
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** The ids of what is so already; of an IAA device only its name, of CPUs only the key. */

@@ -5,7 +5,7 @@ import type { Experiment } from '../experiment/schema.js';
 import { chomp } from '../host/codecs.js';
 import { type Counters, parseFlatKeyed } from '../kernel/flat-keyed.js';
 import { iaaLog, isIaaCompressor, parseIaaStatistics } from '../kernel/iaa-crypto.js';
-import { averageThroughput, parseUsemem, totalThroughput } from '../run/usemem-output.js';
+import { studyWorkload } from './workload.js';
 
 /** A cell's numbers, by the names of the published data; a counter that the kernel does not have is not there. */
 export type Values = Readonly<Record<string, number>>;
@@ -48,8 +48,9 @@ export function studyCell(
   }
   const counters = new Difference(data.before, data.after);
   const group = data.plan.cgroup;
+  const workload = studyWorkload(data, experiment.workload);
   const values = {
-    ...workloadValues(data),
+    ...defined(workload.values),
     ...counterValues(counters, group, cell.folio),
     ...derivedValues(data, counters, group),
     ...iaaValues(data, counters),
@@ -57,8 +58,8 @@ export function studyCell(
   return {
     ...result,
     values,
-    invalid: invalidReasons(data, counters, experiment),
-    warnings: warnings(data, values),
+    invalid: [...workload.invalid, ...invalidReasons(data, counters, experiment)],
+    warnings: [...workload.warnings, ...warnings(data, values)],
   };
 }
 
@@ -95,19 +96,6 @@ class Difference {
     const [a, b] = [from?.get(key), to?.get(key)];
     return a === undefined || b === undefined ? undefined : Number(b - a);
   }
-}
-
-/** Time from wait4; throughput from usemem's own lines, as the cover letter sums them. */
-function workloadValues(data: CellData): Values {
-  const { processes } = parseUsemem(data.stdout);
-  const exit = data.exit;
-  return defined({
-    total_throughput_kb_s: processes.length === 0 ? undefined : Number(totalThroughput(processes)),
-    avg_throughput_kb_s: processes.length === 0 ? undefined : Number(averageThroughput(processes)),
-    elapsed_s: exit === undefined ? undefined : Number(exit.elapsedNs) / 1e9,
-    user_s: exit === undefined ? undefined : Number(exit.userUs) / 1e6,
-    sys_s: exit === undefined ? undefined : Number(exit.systemUs) / 1e6,
-  });
 }
 
 /** The letter's rows and where each comes from. */

@@ -82,7 +82,7 @@ export interface Comparison {
 }
 
 /** The row that a workload is judged by: the first of these that it has. */
-const primaryRows = ['total_throughput_kb_s', 'real_s', 'elapsed_s'];
+const primaryRows = ['total_throughput_kb_s', 'total_throughput', 'real_s', 'pageout_p50_ns', 'elapsed_s'];
 
 /** Compares what was measured before a change with what was measured after it. Throws as matchPoints does. */
 export function compare(base: SampledSet, changed: SampledSet): Comparison {

@@ -2,6 +2,7 @@ import type { RunRecord } from '../collect/record.js';
 import type { Source } from '../discover/inventory.js';
 import { experimentOf } from '../experiment/cells.js';
 import { type CellResult, studyCell } from './cell.js';
+import { workloadName } from './workload.js';
 
 /** What a record means: where its numbers come from, and each cell's. */
 export interface Result {
@@ -11,7 +12,7 @@ export interface Result {
   readonly machine: string;
   /** The same without its kernels, with what tells it from others of its kind. */
   readonly hardware: string;
-  /** As usemem30, in the names of the published data. */
+  /** As usemem30, in the names of the published data where it is there. */
   readonly workload: string;
   readonly cells: readonly CellResult[];
 }
@@ -35,7 +36,7 @@ export function study(record: RunRecord): Result {
       ...distinct(kernels.map(({ cpuModel }) => cpuModel)),
       ...distinct(kernels.map(({ machineId }) => machineId?.slice(0, 8))).map((id) => `machine ${id}`),
     ].join(', '),
-    workload: `usemem${experiment.workload.usemem.processes}`,
+    workload: workloadName(experiment.workload),
     cells: record.cells.map((cell) => {
       const inventory = sessions[cell.session]?.inventory;
       return {

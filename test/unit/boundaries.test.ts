@@ -96,7 +96,15 @@ const mayImport: Readonly<
     types: ['apply', 'discover', 'experiment', 'plan'],
   },
   study: {
-    values: ['errors', 'experiment/cells', 'host/path', 'kernel', 'run', 'host/codecs'],
+    values: [
+      'errors',
+      'experiment/cells',
+      'experiment/workload',
+      'host/path',
+      'kernel',
+      'run',
+      'host/codecs',
+    ],
     types: ['collect', 'discover', 'experiment'],
   },
   report: { values: ['study/aa', 'study/cells', 'study/compare', 'study/gate'], types: ['study'] },
@@ -260,13 +268,27 @@ test('no import cycles, of types neither', () => {
 });
 
 describe('C++', () => {
-  const core = ['accfg', 'codec', 'common', 'hostfs', 'sampler', 'usemem', 'launch', 'guest', 'iax'];
+  const core = [
+    'accfg',
+    'codec',
+    'common',
+    'crew',
+    'guest',
+    'hostfs',
+    'iax',
+    'launch',
+    'madvise',
+    'sampler',
+    'usemem',
+  ];
   const mayInclude: Readonly<Record<string, readonly string[]>> = {
     accfg: ['accfg'],
     common: ['common'],
     hostfs: ['hostfs', 'common'],
     sampler: ['sampler', 'hostfs', 'common'],
-    usemem: ['usemem', 'common'],
+    crew: ['crew', 'common'],
+    usemem: ['usemem', 'crew', 'common'],
+    madvise: ['madvise', 'usemem', 'crew', 'common'],
     launch: ['launch', 'common'],
     guest: ['guest', 'common'],
     codec: ['codec'],

@@ -4,10 +4,18 @@ import type { RunOutcome } from '../../experiment/run.js';
 import type { Experiment } from '../../experiment/schema.js';
 import type { Host } from '../../host/host.js';
 import type { Result } from '../../study/record.js';
-import { type CommonOptions, openCommandHost, optionsOf, stateDirectoryOf } from '../options.js';
+import {
+  type CommonOptions,
+  openCommandHost,
+  optionsOf,
+  settingOption,
+  settingsOf,
+  stateDirectoryOf,
+} from '../options.js';
 import { takeHelp } from './plan.js';
 
 interface RunOptions {
+  readonly set: readonly string[];
   readonly yes?: boolean;
   readonly take?: boolean;
   readonly resume?: boolean;
@@ -21,6 +29,7 @@ export function runCommand(): Command {
   return new Command('run')
     .description('run experiments: configure, measure, print the table, put the machine back')
     .argument('<file...>', 'experiment files')
+    .addOption(settingOption())
     .option('--take', takeHelp)
     .option(
       '--resume',
@@ -40,7 +49,8 @@ export function runCommand(): Command {
       const signal = interruptSignal();
       // All files are read before the first one is run.
       const experiments: [string, Experiment][] = [];
-      for (const file of files) experiments.push([file, await readExperiment(file)]);
+      const settings = await settingsOf(options.set);
+      for (const file of files) experiments.push([file, await readExperiment(file, settings)]);
       if (options.printUnit === true) {
         await printUnit(files, options);
         return;
@@ -80,7 +90,8 @@ async function printUnit(files: readonly string[], options: RunOptions & CommonO
   const { print } = await import('../terminal.js');
   const absolute = files.map((file) => resolve(file));
   const state = options.state === undefined ? [] : ['--state', resolve(options.state)];
-  const words = ['run', '--resume', '--yes', ...(options.take === true ? ['--take'] : []), ...state];
+  const set = options.set.flatMap((setting) => ['--set', setting]);
+  const words = ['run', '--resume', '--yes', ...set, ...(options.take === true ? ['--take'] : []), ...state];
   const argv = [process.execPath, resolve(process.argv[1] ?? ''), ...words, ...absolute];
   print(resumeUnit({ argv, files: absolute }));
 }

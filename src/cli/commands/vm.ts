@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { InterruptedError, type StopSignal, VmError } from '../../errors.js';
 import type { Accelerator, Channel, Guest, GuestInit, GuestOptions } from '../../vm/index.js';
-import { optionsOf } from '../options.js';
+import { optionsOf, settingOption, settingsOf } from '../options.js';
 
 interface FolderOption {
   readonly dir?: string;
@@ -24,6 +24,7 @@ interface SizeOptions extends FolderOption {
 interface RunInGuestOptions extends SizeOptions {
   readonly resume?: boolean;
   readonly aa?: boolean;
+  readonly set: readonly string[];
 }
 
 interface ExecOptions extends SizeOptions {
@@ -108,15 +109,17 @@ function runInGuestCommand(): Command {
     new Command('run')
       .description("'iaa-zswap run FILE... --yes' in the guest; the records come back into --state")
       .argument('<file...>', 'experiment files')
+      .addOption(settingOption())
       .option('--resume', 'go on with the newest record of the experiment in --state')
       .option('--aa', 'measure the noise: every point twice, as if A and B were two'),
   ).action(async (files: string[], _options: RunInGuestOptions, command: Command) => {
     const options = optionsOf<RunInGuestOptions>(command);
     const { bringRecords, collectRecords, guestRunArguments } = await import('../../vm/experiment.js');
+    await settingsOf(options.set);
     const state = await recordsDirectory(options.state);
     process.exitCode = await inGuest(options, true, async (guest, control) => {
       const { json = false, resume = false, aa = false } = options;
-      const run = guestRunArguments(files, { json, resume, aa });
+      const run = guestRunArguments(files, { json, resume, aa, set: options.set });
       if (resume) await bringRecords(guest, state, run.stateDirectory);
       const before = guest.state.devices > 0 && !resume ? await guest.askDevices('stats') : undefined;
       try {
