@@ -96,7 +96,12 @@ interface FaultCase {
   readonly strike: (guest: Guest) => Promise<unknown>;
   /** Whether the driver gives up, which sysfs does not show. */
   readonly disables: boolean;
+  /** Ends what makes the kernel wait, once the tool has given up on it: a process cannot end while its write does not. */
+  readonly mend?: (guest: Guest) => Promise<unknown>;
 }
+
+/** Later than the time limit of a write. */
+const mendMs = 75_000;
 
 const faultCases: readonly FaultCase[] = [
   {
@@ -119,6 +124,10 @@ const faultCases: readonly FaultCase[] = [
       for (let n = 0; n < 4; n += 1) await guest.askDevices(`hang ${n} 1`);
     },
     disables: true,
+    // A WQ is drained when it is unbound.
+    mend: async (guest) => {
+      for (let n = 0; n < 4; n += 1) await guest.askDevices(`release ${n}`);
+    },
   },
   {
     name: 'somebody else unbinds the WQs',
@@ -194,8 +203,8 @@ async function meet(guest: Guest, one: FaultCase): Promise<void> {
   const report = await call(guest, 'report', '--json', ...records.trim().split(' '));
   const result = JSON.parse(report.stdout.toString()) as MeasuredSet;
   const reasons = result.cells.flatMap(({ invalid, failures: failed }) => [...invalid, ...failed]);
-  const restoring = said.find((line) => /restored/.test(line)) ?? said.at(-1);
-  console.log(`  run: exit ${ended.exitCode}: ${restoring?.slice(0, 160)}`);
+  const restoredLine = said.find((line) => /restored/.test(line)) ?? said.at(-1);
+  console.log(`  run: exit ${ended.exitCode}: ${restoredLine?.slice(0, 160)}`);
   console.log(`  cell: ${reasons.join('; ')}`);
   assert.ok(reasons.length > 0, 'the cell is INVALID');
   console.log(`  status: ${/^.*DISABLED.*$/m.exec(status)?.[0]?.trim() ?? 'nothing of a disabled driver'}`);
@@ -204,7 +213,9 @@ async function meet(guest: Guest, one: FaultCase): Promise<void> {
   // Pages whose only copy is compressed cannot be had back: the kernel counts them.
   const lost = await zswapCounter(guest, 'decompress_fail');
   console.log(`  pages lost (decompress_fail): ${lost}`);
-  const restored = await call(guest, 'restore');
+  const restoring = call(guest, 'restore');
+  const mended = sleep(one.mend === undefined ? 0 : mendMs).then(() => one.mend?.(guest));
+  const [restored] = await Promise.all([restoring, mended]);
   console.log(`  restore: exit ${restored.exitCode}: ${restored.stderr.toString().trim().slice(0, 160)}`);
   const settings = await output(
     guest,
