@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <span>
 
 #include "codec/block.h"
 
@@ -18,24 +19,42 @@ inline uint32_t match_length(const uint8_t* a, const uint8_t* b) {
   return static_cast<uint32_t>(std::countr_zero(left ^ right)) / 8;
 }
 
-void find_candidates(Workspace& workspace, uint32_t size, uint32_t min_distance) {
-  const uint8_t* data = workspace.data.data();
-  Entry last{.hash = 0, .value = workspace.table[0]};
-  for (uint32_t chunk = 0; chunk < size; chunk += 64) {
+inline uint64_t equal_bytes(const uint8_t* a, const uint8_t* b) {
+  uint64_t equal = 0;
+  for (uint32_t i = 0; i < kChunk; ++i) equal |= uint64_t{a[i] == b[i]} << i;
+  return equal;
+}
+
+void look_up(Workspace& workspace, std::span<const uint8_t> chunks, uint32_t min_distance) {
+  uint16_t* table = workspace.table.data();
+  const uint8_t* data = workspace.data.data() + kHistory;
+  uint32_t late_hash = 0;
+  uint16_t late_value = table[0];
+  for (const uint8_t chunk : chunks) {
     uint64_t found = 0;
-    for (uint32_t i = 0; i < 64; ++i) {
-      const uint32_t index = kHistory + chunk + i;
-      const Entry entry = entry_of(data, index);
-      const uint32_t distance = entry.value - workspace.table[entry.hash];
-      const bool match = distance - 1 < kHistory;
-      workspace.distance[index] = match ? static_cast<uint16_t>(distance) : uint16_t{0};
-      found |= uint64_t{match} << i;
-      // With a minimum distance of 2 a position is entered after the look-up of the next.
-      const Entry enter = min_distance == 2 ? last : entry;
-      workspace.table[enter.hash] = enter.value;
-      last = entry;
+    for (uint32_t i = 0; i < kChunk; ++i) {
+      const uint32_t position = kChunk * chunk + i;
+      const uint8_t* at = data + position;
+      const auto product =
+          static_cast<uint16_t>((at[0] | at[1] << 8) * kHashLow + (at[2] | at[3] << 8) * kHashHigh);
+      const uint32_t hash = product >> kTagBits;
+      const auto value = static_cast<uint16_t>(product << kHashBits | position);
+      const uint32_t held = table[hash];
+      if (min_distance == 1) {
+        table[hash] = value;
+      } else {
+        table[late_hash] = late_value;
+        late_hash = hash;
+        late_value = value;
+      }
+      const uint32_t entry = (held - (value & (0xFFFFU << kHashBits))) & 0xFFFF;
+      const bool valid = entry < (workspace.has_history ? kBlock : position);
+      const uint32_t index = entry + (entry < position ? kHistory : 0);
+      workspace.previous[kHistory + position] =
+          static_cast<uint16_t>(valid ? index : kHistory + position);
+      found |= uint64_t{valid} << i;
     }
-    workspace.candidates[chunk / 64] = found;
+    workspace.candidates[chunk] = found;
   }
 }
 

@@ -35,8 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     in.insert(in.end(), once.begin(), once.end());
   }
   const MatchPolicy match = {.max_match = (options & 8) != 0 ? 258U : 32U,
-                             .min_distance = (options & 16) != 0 ? 1U : 2U,
-                             .depth = 1U + (options >> 5) % 3};
+                             .min_distance = (options & 16) != 0 ? 1U : 2U};
   for (const Mode mode : {Mode::kFixed, Mode::kDynamic}) {
     const Preset preset = {.name = "fuzz", .mode = mode, .match = match};
     std::vector<uint8_t> stream(2 * in.size() + 512);

@@ -32,10 +32,10 @@ using Bytes = std::vector<uint8_t>;
 
 constexpr codec::Preset kLifted = {.name = "lifted",
                                    .mode = codec::Mode::kFixed,
-                                   .match = {.max_match = 258, .min_distance = 1, .depth = 3}};
+                                   .match = {.max_match = 258, .min_distance = 1}};
 constexpr codec::Preset kShallow = {.name = "shallow",
                                     .mode = codec::Mode::kFixed,
-                                    .match = {.max_match = 32, .min_distance = 1, .depth = 1}};
+                                    .match = {.max_match = 32, .min_distance = 1}};
 constexpr std::array<const codec::Preset*, 4> kPresets = {&codec::kIaa1Fixed, &codec::kIaa2Dynamic,
                                                           &kLifted, &kShallow};
 

@@ -54,7 +54,7 @@ struct Algorithm {
 std::vector<Algorithm> encoders() {
   static Encoder best;
   static Encoder portable(*supported_block_ops().back());
-  static constexpr Preset kLifted = {"fixed, lifted", Mode::kFixed, {258, 1, 2}};
+  static constexpr Preset kLifted = {"fixed, lifted", Mode::kFixed, {258, 1}};
   const auto ours = [](Encoder& encoder, const Preset& preset) {
     return [&](Input in, Output out) -> size_t {
       return encoder.compress(preset, in, out).output_size;
