@@ -140,6 +140,13 @@ static_assert(kBlock == 1U << kHashBits);
 // A position that none of the first block can have before it.
 inline constexpr uint16_t kNoEntry = 0xFFFF;
 
+// A chunk's way through the table.
+struct LookUps {
+  alignas(64) std::array<uint16_t, kChunk> hash;   // where in the table
+  alignas(64) std::array<uint16_t, kChunk> value;  // what is entered there
+  alignas(64) std::array<uint16_t, kChunk> held;   // what was there before
+};
+
 extern const BlockOps kPortableOps;
 #if defined(__x86_64__)
 extern const BlockOps kAvx2Ops;

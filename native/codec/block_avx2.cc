@@ -45,164 +45,68 @@ inline void store(void* to, __m256i value) {
   _mm256_storeu_si256(static_cast<__m256i*>(to), value);
 }
 
-// Chunks that are looked up together. Even and odd positions are apart, as 16-bit words of the data
-// are.
-struct Group {
-  static constexpr uint32_t kMost = 4;
-  using Words = std::array<uint16_t, kMost * kChunk / 2>;
-  struct Half {
-    alignas(32) Words hash;   // where in the table
-    alignas(32) Words value;  // what is entered there
-    alignas(32) Words held;   // what was there before
+inline __m256i words_of(uint32_t value) { return _mm256_set1_epi16(static_cast<short>(value)); }
+
+void hash(const uint8_t* data, uint32_t first, LookUps& look_ups) {
+  __m256i position = _mm256_add_epi16(
+      words_of(first), _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  const auto put = [&](size_t at, __m256i product) {
+    store(look_ups.hash.data() + at, _mm256_srli_epi16(product, kTagBits));
+    store(look_ups.value.data() + at,
+          _mm256_or_si256(_mm256_slli_epi16(product, kHashBits), position));
+    position = _mm256_add_epi16(position, words_of(16));
   };
-  Half even;
-  Half odd;
-  std::span<const uint8_t> chunks;
-};
-
-// Positions of a chunk from `first` on, every second.
-inline __m256i positions(uint32_t first) {
-  return _mm256_add_epi16(
-      _mm256_set1_epi16(static_cast<short>(first)),
-      _mm256_setr_epi16(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30));
-}
-
-inline void hash(const uint8_t* data, uint32_t position, Group::Half& half, size_t at) {
-  const __m256i product = _mm256_add_epi16(
-      _mm256_mullo_epi16(load(data + position), _mm256_set1_epi16(static_cast<short>(kHashLow))),
-      _mm256_mullo_epi16(load(data + position + 2),
-                         _mm256_set1_epi16(static_cast<short>(kHashHigh))));
-  store(half.hash.data() + at, _mm256_srli_epi16(product, kTagBits));
-  store(half.value.data() + at,
-        _mm256_or_si256(_mm256_slli_epi16(product, kHashBits), positions(position)));
-}
-
-void hash(const Workspace& workspace, Group& group) {
-  const uint8_t* data = workspace.data.data() + kHistory;
-  size_t at = 0;
-  for (const uint8_t chunk : group.chunks) {
-    for (uint32_t i = 0; i < kChunk; i += 32) {
-      hash(data, kChunk * chunk + i, group.even, at);
-      hash(data, kChunk * chunk + i + 1, group.odd, at);
-      at += 16;
-    }
+  const auto product = [&](const uint8_t* from) {
+    return _mm256_add_epi16(_mm256_mullo_epi16(load(from), words_of(kHashLow)),
+                            _mm256_mullo_epi16(load(from + 2), words_of(kHashHigh)));
+  };
+#pragma GCC unroll 2
+  for (size_t at = 0; at < kChunk; at += 32) {
+    const __m256i even = product(data + at);
+    const __m256i odd = product(data + at + 1);
+    const __m256i low = _mm256_unpacklo_epi16(even, odd);
+    const __m256i high = _mm256_unpackhi_epi16(even, odd);
+    put(at, _mm256_permute2x128_si256(low, high, 0x20));
+    put(at + 16, _mm256_permute2x128_si256(low, high, 0x31));
   }
 }
 
-// Looks all positions of a group up and enters them; with a minimum distance of 2 each after the
-// look-up of the next, so that it is not found there. `late` is the last one, still to be entered.
-// `to` is the table, too: g++ computes each address on its own when it does not know that.
-struct Late {
-  size_t hash;
-  uint16_t value;
-};
-template <uint32_t MinDistance>
-[[gnu::noinline]] void exchange(const uint16_t* from, uint16_t* to, Group& group, Late& late) {
-  Late last = late;
-  const auto look_up = [&](const Group::Half& half, size_t i) {
-    const size_t hash = half.hash[i];
-    const uint16_t value = half.value[i];
-    const uint32_t held = from[hash];
-    if constexpr (MinDistance == 2) {
-      to[last.hash] = last.value;
-      last = {.hash = hash, .value = value};
-    } else {
-      to[hash] = value;
-    }
-    return held;
-  };
-  // Pairs, because stores are what limits this loop.
-  const size_t count = group.chunks.size() * kChunk / 2;
-#pragma GCC unroll 4
-  for (size_t i = 0; i < count; i += 2) {
-    uint32_t even = look_up(group.even, i);
-    uint32_t odd = look_up(group.odd, i);
-    even |= look_up(group.even, i + 1) << 16;
-    odd |= look_up(group.odd, i + 1) << 16;
-    std::memcpy(group.even.held.data() + i, &even, sizeof even);
-    std::memcpy(group.odd.held.data() + i, &odd, sizeof odd);
-  }
-  late = last;
-}
-
-// Turns what the table held into indices. With the tag taken away, an entry of the same hash is a
-// position of the block, and of another hash more than any.
-struct Previous {
-  __m256i index;
-  __m256i none;  // 16-bit lanes
-};
+// With its tag taken away, an entry of the same hash is a position of the block, and of another
+// hash more than any.
 template <bool HasHistory>
-inline Previous previous(const Group::Half& half, size_t at, uint32_t first) {
-  const __m256i tag = _mm256_and_si256(load(half.value.data() + at),
-                                       _mm256_set1_epi16(static_cast<short>(0xFFFF << kHashBits)));
-  const __m256i entry = _mm256_sub_epi16(load(half.held.data() + at), tag);
-  const __m256i position = positions(first);
-  const __m256i history = _mm256_set1_epi16(kHistory);
-  const __m256i own = _mm256_add_epi16(position, history);
-  if constexpr (HasHistory) {
-    // Not before this position: from the block before.
-    const __m256i same =
-        _mm256_cmpeq_epi16(_mm256_min_epu16(entry, _mm256_set1_epi16(kBlock - 1)), entry);
-    const __m256i before = _mm256_cmpgt_epi16(position, entry);
-    const __m256i index = _mm256_add_epi16(entry, _mm256_and_si256(before, history));
-    return {_mm256_blendv_epi8(own, index, same), _mm256_xor_si256(same, _mm256_set1_epi16(-1))};
-  } else {
-    const __m256i lower = _mm256_min_epu16(entry, position);
-    return {_mm256_add_epi16(lower, history), _mm256_cmpeq_epi16(lower, position)};
-  }
-}
-
-template <bool HasHistory>
-void verify(Workspace& workspace, const Group& group) {
-  size_t at = 0;
-  for (const uint8_t chunk : group.chunks) {
-    uint64_t none = 0;
-    for (uint32_t i = 0; i < kChunk; i += 32) {
-      const uint32_t position = kChunk * chunk + i;
-      const Previous even = previous<HasHistory>(group.even, at, position);
-      const Previous odd = previous<HasHistory>(group.odd, at, position + 1);
-      const __m256i low = _mm256_unpacklo_epi16(even.index, odd.index);
-      const __m256i high = _mm256_unpackhi_epi16(even.index, odd.index);
-      uint16_t* to = workspace.previous.data() + kHistory + position;
-      store(to, _mm256_permute2x128_si256(low, high, 0x20));
-      store(to + 16, _mm256_permute2x128_si256(low, high, 0x31));
-      const __m256i mask =
-          _mm256_blendv_epi8(even.none, odd.none, _mm256_set1_epi16(static_cast<short>(0xFF00)));
-      none |= uint64_t{static_cast<uint32_t>(_mm256_movemask_epi8(mask))} << i;
-      at += 16;
-    }
-    workspace.candidates[chunk] = ~none;
-  }
-}
-
-void look_up(Workspace& workspace, std::span<const uint8_t> chunks, uint32_t min_distance) {
-  // A group is verified after the look-ups of the next, when its narrow stores have left the store
-  // buffer and can be loaded as vectors without a stall.
-  std::array<Group, 2> groups;  // NOLINT(*-member-init): filled group by group
-  groups[1].chunks = {};
-  uint16_t* table = workspace.table.data();
-  Late late = {.hash = 0, .value = table[0]};
-  const auto verify_group = [&](const Group& group) {
-    if (workspace.has_history) {
-      verify<true>(workspace, group);
+uint64_t find(const LookUps& look_ups, uint32_t first, uint16_t* previous) {
+  __m256i position = _mm256_add_epi16(
+      words_of(first), _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  const __m256i history = words_of(kHistory);
+  // Stores the indices; which positions have none?
+  const auto find_16 = [&](size_t at) {
+    const __m256i tag =
+        _mm256_and_si256(load(look_ups.value.data() + at), words_of(0xFFFFU << kHashBits));
+    const __m256i entry = _mm256_sub_epi16(load(look_ups.held.data() + at), tag);
+    const __m256i own = _mm256_add_epi16(position, history);
+    __m256i none;
+    if constexpr (HasHistory) {
+      none = _mm256_cmpeq_epi16(_mm256_max_epu16(entry, words_of(kBlock)), entry);
+      // What does not come before is from the block before.
+      const __m256i here = _mm256_and_si256(_mm256_cmpgt_epi16(position, entry), history);
+      store(previous + at, _mm256_blendv_epi8(_mm256_add_epi16(entry, here), own, none));
     } else {
-      verify<false>(workspace, group);
+      const __m256i index = _mm256_add_epi16(_mm256_min_epu16(entry, position), history);
+      none = _mm256_cmpeq_epi16(index, own);
+      store(previous + at, index);
     }
+    position = _mm256_add_epi16(position, words_of(16));
+    return none;
   };
-  size_t turn = 0;
-  for (; !chunks.empty(); ++turn) {
-    Group& group = groups[turn % 2];
-    group.chunks = chunks.first(std::min<size_t>(chunks.size(), Group::kMost));
-    chunks = chunks.subspan(group.chunks.size());
-    hash(workspace, group);
-    if (min_distance == 1) {
-      exchange<1>(table, table, group, late);
-    } else {
-      exchange<2>(table, table, group, late);
-    }
-    verify_group(groups[(turn + 1) % 2]);
+  uint64_t none = 0;
+#pragma GCC unroll 2
+  for (size_t at = 0; at < kChunk; at += 32) {
+    const __m256i low = find_16(at);
+    const __m256i high = find_16(at + 16);
+    const __m256i bytes = _mm256_permute4x64_epi64(_mm256_packs_epi16(low, high), 0xD8);
+    none |= uint64_t{static_cast<uint32_t>(_mm256_movemask_epi8(bytes))} << at;
   }
-  verify_group(groups[(turn + 1) % 2]);
+  return ~none;
 }
 
 }  // namespace
@@ -299,7 +203,7 @@ uint8_t* write_fixed(const Workspace& workspace, uint32_t size, BitState& state,
     out = put_literals(codes, position, count, local, out);
   };
   for (size_t i = 0; i < workspace.token_count; ++i) {
-    const Token token = workspace.tokens[i];
+    const Token& token = workspace.tokens[i];
     put_run(token.position);
     const uint32_t length = kFixedTables.length[token.length];
     const uint32_t distance = kFixedDistances[token.distance];

@@ -1,8 +1,11 @@
 // Shared by the instruction sets: included once by each block_*.cc, after that file has defined
 //   kVectorBytes, match_length(const uint8_t* a, const uint8_t* b): equal bytes, at most that many
 //   equal_bytes(const uint8_t* a, const uint8_t* b): one bit for each of kChunk bytes
-//   look_up(Workspace&, std::span<const uint8_t> chunks, uint32_t min_distance): fills previous and
-//     candidates of these chunks, in ascending order, and enters them into the table
+//   hash(const uint8_t* data, uint32_t first, LookUps&): hash and value of a chunk at `data`, whose
+//     first position in the block is `first`
+//   find<HasHistory>(const LookUps&, uint32_t first, uint16_t* previous): what has been held there
+//     as indices; returns one bit for each position that has a previous one
+//   write_fixed, see BlockOps
 // Everything is in an unnamed namespace, so that no copy for one instruction set can stand in for
 // another at link time.
 
@@ -24,6 +27,95 @@ inline uint32_t full_match_length(const uint8_t* a, const uint8_t* b, uint32_t l
     length = length < limit ? length : limit;
   }
   return length;
+}
+
+// The position before, which with a minimum distance of 2 is entered after the look-up of the next,
+// so that it is not found there.
+struct Late {
+  size_t hash;
+  uint16_t value;
+};
+
+// Looks a chunk up and enters it. `to` is the table as `from` is: g++ takes fewer instructions when
+// it does not know that.
+template <uint32_t MinDistance>
+[[gnu::noinline]] void exchange(const uint16_t* from, uint16_t* to, LookUps& look_ups, Late& late) {
+  size_t last_hash = late.hash;
+  uint16_t last_value = late.value;
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kChunk; i += 4) {
+    const uint16_t* value = look_ups.value.data() + i;
+    std::array<size_t, 4> hash;  // NOLINT(*-member-init): filled at once
+    std::copy_n(look_ups.hash.data() + i, hash.size(), hash.data());
+    uint64_t held = 0;
+#pragma GCC unroll 4
+    for (size_t k = 0; k < hash.size(); ++k) {
+      held |= uint64_t{from[hash[k]]} << (16 * k);
+      if constexpr (MinDistance == 1) {
+        to[hash[k]] = value[k];
+      } else if (k == 0) {
+        to[last_hash] = last_value;
+      } else {
+        to[hash[k - 1]] = value[k - 1];
+      }
+    }
+    std::memcpy(look_ups.held.data() + i, &held, sizeof held);
+    last_hash = hash.back();
+    last_value = value[hash.size() - 1];
+  }
+  late = {.hash = last_hash, .value = last_value};
+}
+
+// Fills previous and candidates of these chunks, which ascend, and enters them into the table.
+template <bool HasHistory, uint32_t MinDistance>
+void look_up(Workspace& workspace, std::span<const uint8_t> chunks) {
+  // Some chunks are taken together, in turns with others: narrow stores have to leave the store
+  // buffer before they can be loaded as vectors without a stall.
+  constexpr size_t kTogether = 4;
+  struct Group {
+    std::array<LookUps, kTogether> look_ups;
+    std::span<const uint8_t> chunks;
+  };
+  std::array<Group, 2> groups;  // NOLINT(*-member-init): filled group by group
+  groups[1].chunks = {};
+  uint16_t* table = workspace.table.data();
+  Late late = {.hash = 0, .value = table[0]};
+  const auto find_group = [&](const Group& group) {
+    for (size_t i = 0; i < group.chunks.size(); ++i) {
+      const uint32_t first = group.chunks[i] * kChunk;
+      workspace.candidates[group.chunks[i]] =
+          find<HasHistory>(group.look_ups[i], first, workspace.previous.data() + kHistory + first);
+    }
+  };
+  size_t turn = 0;
+  for (; !chunks.empty(); ++turn) {
+    Group& group = groups[turn % 2];
+    group.chunks = chunks.first(std::min(chunks.size(), kTogether));
+    chunks = chunks.subspan(group.chunks.size());
+    for (size_t i = 0; i < group.chunks.size(); ++i) {
+      const uint32_t first = group.chunks[i] * kChunk;
+      hash(workspace.data.data() + kHistory + first, first, group.look_ups[i]);
+    }
+    for (size_t i = 0; i < group.chunks.size(); ++i) {
+      exchange<MinDistance>(table, table, group.look_ups[i], late);
+    }
+    find_group(groups[(turn + 1) % 2]);
+  }
+  find_group(groups[(turn + 1) % 2]);
+}
+
+void look_up(Workspace& workspace, std::span<const uint8_t> chunks, uint32_t min_distance) {
+  if (workspace.has_history) {
+    if (min_distance == 1) {
+      look_up<true, 1>(workspace, chunks);
+    } else {
+      look_up<true, 2>(workspace, chunks);
+    }
+  } else if (min_distance == 1) {
+    look_up<false, 1>(workspace, chunks);
+  } else {
+    look_up<false, 2>(workspace, chunks);
+  }
 }
 
 // Fills previous, candidates and words.
@@ -96,23 +188,27 @@ inline void step(const Workspace& workspace, Lane& lane, uint32_t max_match) {
     return full_match_length<OneVector>(data + index, data + source, max_match) << 16 |
            static_cast<uint32_t>(source);
   };
+  const auto take = [&](uint32_t best) {
+    lane.distance = index - (best & 0xFFFF);
+    lane.position = position + (best >> 16);
+    *lane.out = token_of(position, best >> 16, lane.distance);
+  };
   const size_t last = workspace.previous[index];
-  uint32_t best = match(last);
-  if ((workspace.words >> (position / kChunk) & 1) == 0) [[likely]] {
-    size_t last_but_one = workspace.previous[last];
-    if constexpr (HasHistory) {
-      last_but_one = index - last_but_one <= kHistory ? last_but_one : last;
-    }
-    best = std::max({best, match(index - lane.distance), match(last_but_one)});
-    if (best < kHashedBytes << 16) [[unlikely]] {
-      lane.position = position + 1;  // the same hash, but other bytes
-      return;
-    }
+  if ((workspace.words >> (position / kChunk) & 1) != 0) [[unlikely]] {
+    take(match(last));
+    ++lane.out;
+    return;
   }
-  const uint32_t length = best >> 16;
-  lane.distance = index - (best & 0xFFFF);
-  *lane.out++ = token_of(position, length, lane.distance);
-  lane.position = position + length;
+  size_t last_but_one = workspace.previous[last];
+  if constexpr (HasHistory) {
+    last_but_one = index - last_but_one <= kHistory ? last_but_one : last;
+  }
+  const size_t repeated = index - lane.distance;
+  const uint32_t best = std::max(std::max(match(last), match(repeated)), match(last_but_one));
+  // Where the hash is the same but the bytes are not, the parse goes on with the next byte.
+  const bool found = best >= kHashedBytes << 16;
+  take(found ? best : 1U << 16 | static_cast<uint32_t>(repeated));
+  lane.out += found ? 1 : 0;
 }
 
 // The greedy parse is a chain: where a match ends says where the next is looked for. Four quarters
@@ -131,13 +227,20 @@ void parse(Workspace& workspace, uint32_t size, const MatchPolicy& policy) {
     ends[i] = std::min<size_t>((i + 1) * quarter, size);
   }
   const std::array<Lane, kLanes> starts = lanes;
-  const auto advance = [&](Lane& lane, size_t end) {
-    if (lane.position < end) step<OneVector, HasHistory>(workspace, lane, policy.max_match);
-    return lane.position < end ? 1 : 0;
-  };
   auto [a, b, c, d] = lanes;
   const auto [a_end, b_end, c_end, d_end] = ends;
-  while (advance(a, a_end) + advance(b, b_end) + advance(c, c_end) + advance(d, d_end) > 0) {
+  const auto step_if = [&](Lane& lane, size_t end) {
+    if (lane.position < end) step<OneVector, HasHistory>(workspace, lane, policy.max_match);
+    return lane.position < end;
+  };
+  while (a.position < a_end && b.position < b_end && c.position < c_end && d.position < d_end) {
+    step<OneVector, HasHistory>(workspace, a, policy.max_match);
+    step<OneVector, HasHistory>(workspace, b, policy.max_match);
+    step<OneVector, HasHistory>(workspace, c, policy.max_match);
+    step<OneVector, HasHistory>(workspace, d, policy.max_match);
+  }
+  // The lanes that take longer, still side by side.
+  while (step_if(a, a_end) | step_if(b, b_end) | step_if(c, c_end) | step_if(d, d_end)) {
   }
   lanes = {a, b, c, d};
 

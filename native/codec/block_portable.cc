@@ -25,37 +25,32 @@ inline uint64_t equal_bytes(const uint8_t* a, const uint8_t* b) {
   return equal;
 }
 
-void look_up(Workspace& workspace, std::span<const uint8_t> chunks, uint32_t min_distance) {
-  uint16_t* table = workspace.table.data();
-  const uint8_t* data = workspace.data.data() + kHistory;
-  uint32_t late_hash = 0;
-  uint16_t late_value = table[0];
-  for (const uint8_t chunk : chunks) {
-    uint64_t found = 0;
-    for (uint32_t i = 0; i < kChunk; ++i) {
-      const uint32_t position = kChunk * chunk + i;
-      const uint8_t* at = data + position;
-      const auto product =
-          static_cast<uint16_t>((at[0] | at[1] << 8) * kHashLow + (at[2] | at[3] << 8) * kHashHigh);
-      const uint32_t hash = product >> kTagBits;
-      const auto value = static_cast<uint16_t>(product << kHashBits | position);
-      const uint32_t held = table[hash];
-      if (min_distance == 1) {
-        table[hash] = value;
-      } else {
-        table[late_hash] = late_value;
-        late_hash = hash;
-        late_value = value;
-      }
-      const uint32_t entry = (held - (value & (0xFFFFU << kHashBits))) & 0xFFFF;
-      const bool valid = entry < (workspace.has_history ? kBlock : position);
-      const uint32_t index = entry + (entry < position ? kHistory : 0);
-      workspace.previous[kHistory + position] =
-          static_cast<uint16_t>(valid ? index : kHistory + position);
-      found |= uint64_t{valid} << i;
-    }
-    workspace.candidates[chunk] = found;
+void hash(const uint8_t* data, uint32_t first, LookUps& look_ups) {
+  for (uint32_t i = 0; i < kChunk; ++i) {
+    const uint32_t low = data[i] | uint32_t{data[i + 1]} << 8;
+    const uint32_t high = data[i + 2] | uint32_t{data[i + 3]} << 8;
+    const auto product = static_cast<uint16_t>(low * kHashLow + high * kHashHigh);
+    look_ups.hash[i] = static_cast<uint16_t>(product >> kTagBits);
+    look_ups.value[i] = static_cast<uint16_t>(product << kHashBits | (first + i));
   }
+}
+
+// With its tag taken away, an entry of the same hash is a position of the block, and of another
+// hash more than any.
+template <bool HasHistory>
+uint64_t find(const LookUps& look_ups, uint32_t first, uint16_t* previous) {
+  uint64_t found = 0;
+  for (uint32_t i = 0; i < kChunk; ++i) {
+    const uint32_t position = first + i;
+    const uint32_t tag = look_ups.value[i] & (0xFFFFU << kHashBits);
+    const uint32_t entry = (look_ups.held[i] - tag) & 0xFFFF;
+    const bool valid = entry < (HasHistory ? kBlock : position);
+    // What does not come before is from the block before.
+    const uint32_t index = entry + (entry < position ? kHistory : 0);
+    previous[i] = static_cast<uint16_t>(valid ? index : kHistory + position);
+    found |= uint64_t{valid} << i;
+  }
+  return found;
 }
 
 }  // namespace

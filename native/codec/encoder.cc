@@ -206,8 +206,18 @@ void Encoder::put_filled(std::span<const uint8_t> in, const MatchPolicy& match, 
   };
   uint32_t left = size - before;
   sink.put_block([&](BitState& state, uint8_t* to) {
-    for (const uint32_t full = match_entry(match.max_match); left >= match.max_match;
-         left -= match.max_match) {
+    const uint32_t full = match_entry(match.max_match);
+    const uint32_t count = entry_count(full);
+    // Four at once: 56 bits at most.
+    uint64_t four = entry_bits(full);
+    four |= four << count;
+    four |= four << (2 * count);
+    for (; left >= 4 * match.max_match; left -= 4 * match.max_match) {
+      state.bits |= four << state.count;
+      state.count += 4 * count;
+      to = flush(state, to);
+    }
+    for (; left >= match.max_match; left -= match.max_match) {
       put(state, full);
       to = flush(state, to);
     }
