@@ -231,7 +231,7 @@ void parse(Workspace& workspace, uint32_t size, const MatchPolicy& policy) {
   const auto [a_end, b_end, c_end, d_end] = ends;
   const auto step_if = [&](Lane& lane, size_t end) {
     if (lane.position < end) step<OneVector, HasHistory>(workspace, lane, policy.max_match);
-    return lane.position < end;
+    return lane.position < end ? 1 : 0;
   };
   while (a.position < a_end && b.position < b_end && c.position < c_end && d.position < d_end) {
     step<OneVector, HasHistory>(workspace, a, policy.max_match);
@@ -240,7 +240,7 @@ void parse(Workspace& workspace, uint32_t size, const MatchPolicy& policy) {
     step<OneVector, HasHistory>(workspace, d, policy.max_match);
   }
   // The lanes that take longer, still side by side.
-  while (step_if(a, a_end) | step_if(b, b_end) | step_if(c, c_end) | step_if(d, d_end)) {
+  while (step_if(a, a_end) + step_if(b, b_end) + step_if(c, c_end) + step_if(d, d_end) > 0) {
   }
   lanes = {a, b, c, d};
 

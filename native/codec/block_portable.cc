@@ -31,7 +31,7 @@ void hash(const uint8_t* data, uint32_t first, LookUps& look_ups) {
     const uint32_t high = data[i + 2] | uint32_t{data[i + 3]} << 8;
     const auto product = static_cast<uint16_t>(low * kHashLow + high * kHashHigh);
     look_ups.hash[i] = static_cast<uint16_t>(product >> kTagBits);
-    look_ups.value[i] = static_cast<uint16_t>(product << kHashBits | (first + i));
+    look_ups.value[i] = static_cast<uint16_t>(uint32_t{product} << kHashBits | (first + i));
   }
 }
 

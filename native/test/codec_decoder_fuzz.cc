@@ -1,5 +1,5 @@
 // clang-format off: one line for scripts/native-test.sh
-// Sources: native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc
+// Sources: native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc native/codec/fixed_loop_avx2.cc
 // clang-format on
 // Libraries: z
 //
