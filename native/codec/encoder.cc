@@ -252,7 +252,9 @@ void Encoder::compress_dynamic(std::span<const uint8_t> in, const MatchPolicy& m
   while (next_block()) count_symbols(*workspace_, block_size_, histogram);
 
   const DynamicCodes codes = dynamic_codes(histogram);
-  for (const Field field : codes.header) sink.put(field.bits, field.count);
+  for (const Field field : std::span(codes.header).first(codes.header_fields)) {
+    sink.put(field.bits, field.count);
+  }
   write_all(in, match, encode_tables(codes.literal_length.data(), codes.distance.data()), sink);
 }
 

@@ -55,9 +55,11 @@ constexpr Symbol distance_symbol(uint32_t distance) {
 // RFC 1951 sends codes with their most significant bit first; everything else is sent the other
 // way round.
 constexpr uint16_t reverse_bits(uint32_t bits, uint32_t length) {
-  uint32_t reversed = 0;
-  for (uint32_t i = 0; i < length; ++i) reversed |= ((bits >> i) & 1U) << (length - 1 - i);
-  return static_cast<uint16_t>(reversed);
+  uint32_t reversed = (bits & 0x5555) << 1 | (bits & 0xAAAA) >> 1;
+  reversed = (reversed & 0x3333) << 2 | (reversed & 0xCCCC) >> 2;
+  reversed = (reversed & 0x0F0F) << 4 | (reversed & 0xF0F0) >> 4;
+  reversed = (reversed & 0x00FF) << 8 | (reversed & 0xFF00) >> 8;
+  return static_cast<uint16_t>(reversed >> (16 - length));
 }
 
 // RFC 1951, 3.2.6.
