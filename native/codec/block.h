@@ -110,14 +110,16 @@ struct BlockOps {
   uint8_t* (*write_fixed)(const Workspace&, uint32_t size, BitState&, uint8_t* out);
 };
 
-// The tables of a set of codes, by symbol: 286 and 30 of them at least.
-constexpr EncodeTables encode_tables(const Code* literal_length, const Code* distance) {
+// The tables of a set of codes, by symbol: 286 and 30 of them at least; for matches of at most
+// `max_match` bytes.
+constexpr EncodeTables encode_tables(const Code* literal_length, const Code* distance,
+                                     uint32_t max_match) {
   EncodeTables tables{};
   for (uint32_t i = 0; i < tables.literal.size(); ++i) {
     tables.literal[i] = entry_of(literal_length[i].bits, literal_length[i].length);
   }
-  for (uint32_t length = kMinMatch; length <= kMaxMatch; ++length) {
-    const Symbol symbol = length_symbol(length);
+  for (uint32_t length = kMinMatch; length <= max_match; ++length) {
+    const Symbol symbol = kLengthSymbols[length];
     const Code code = literal_length[symbol.symbol];
     tables.length[length] = entry_of(code.bits | uint32_t{symbol.extra} << code.length,
                                      uint32_t{code.length} + symbol.extra_bits);

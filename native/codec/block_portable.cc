@@ -64,7 +64,7 @@ namespace {
 constexpr EncodeTables fixed_tables() {
   const auto codes = fixed_literal_length_codes();
   const auto distances = fixed_distance_codes();
-  return encode_tables(codes.data(), distances.data());
+  return encode_tables(codes.data(), distances.data(), kMaxMatch);
 }
 
 uint8_t* write_fixed(const Workspace& workspace, uint32_t size, BitState& state, uint8_t* out) {

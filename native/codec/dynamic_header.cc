@@ -10,6 +10,31 @@ constexpr uint32_t kCodeLengthSymbols = 19;
 constexpr std::array<uint8_t, kCodeLengthSymbols> kCodeLengthOrder = {
     16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
 
+struct Leaf {
+  uint32_t count;
+  uint32_t symbol;
+};
+
+// By count, equal ones as they are: digit by digit, from the lowest on, without a branch that
+// depends on what is sorted.
+void sort_leaves(std::span<Leaf> leaves) {
+  constexpr uint32_t kDigitBits = 6;
+  constexpr uint32_t kDigits = 1U << kDigitBits;
+  uint32_t all = 0;
+  for (const Leaf& leaf : leaves) all |= leaf.count;
+  for (uint32_t shift = 0; all >> shift != 0; shift += kDigitBits) {
+    const auto digit = [&](const Leaf& leaf) { return leaf.count >> shift & (kDigits - 1); };
+    std::array<uint16_t, kDigits + 1> begin{};
+    for (const Leaf& leaf : leaves) ++begin[digit(leaf) + 1];
+    for (uint32_t i = 0; i < kDigits; ++i) {
+      begin[i + 1] = static_cast<uint16_t>(begin[i + 1] + begin[i]);
+    }
+    std::array<Leaf, kLiteralLengthSymbols> sorted;  // NOLINT(*-member-init): filled next
+    for (const Leaf& leaf : leaves) sorted[begin[digit(leaf)]++] = leaf;
+    std::copy_n(sorted.begin(), leaves.size(), leaves.begin());
+  }
+}
+
 // How many codes have each length. Lengths are not limited yet: a tree over n leaves can be n - 1
 // deep.
 using LengthCounts = std::array<uint32_t, kLiteralLengthSymbols>;
@@ -94,21 +119,18 @@ void add_lengths(std::span<const uint8_t> lengths, Runs& runs) {
 
 void huffman_lengths(std::span<const uint32_t> counts, uint32_t limit, std::span<uint8_t> lengths) {
   std::ranges::fill(lengths, uint8_t{0});
-  // Count and symbol in one number, so that sorting needs no look-up.
-  constexpr uint32_t kSymbolBits = 9;
-  std::array<uint32_t, kLiteralLengthSymbols> used;  // NOLINT(*-member-init): filled next
+  std::array<Leaf, kLiteralLengthSymbols> used;  // NOLINT(*-member-init): filled next
   size_t count = 0;
-  for (uint32_t symbol = 0; symbol < counts.size(); ++symbol) {
-    if (counts[symbol] != 0) used.at(count++) = counts[symbol] << kSymbolBits | symbol;
+  for (size_t symbol = 0; symbol < counts.size(); ++symbol) {
+    if (counts[symbol] != 0) used.at(count++) = {counts[symbol], static_cast<uint32_t>(symbol)};
   }
-  const auto symbol_of = [&](size_t i) { return used.at(i) & ((1U << kSymbolBits) - 1); };
   if (count <= 1) {
-    if (count == 1) lengths[symbol_of(0)] = 1;
+    if (count == 1) lengths[used[0].symbol] = 1;
     return;
   }
-  std::sort(used.begin(), used.begin() + static_cast<ptrdiff_t>(count));
+  sort_leaves(std::span(used).first(count));
   std::array<uint32_t, kLiteralLengthSymbols> weights;  // NOLINT(*-member-init): filled next
-  for (size_t i = 0; i < count; ++i) weights.at(i) = used.at(i) >> kSymbolBits;
+  for (size_t i = 0; i < count; ++i) weights.at(i) = used.at(i).count;
   LengthCounts with_length = tree_lengths(std::span(weights).first(count));
 
   // Two codes that are too long move up: one takes the place of their parent, the other joins a
@@ -126,7 +148,7 @@ void huffman_lengths(std::span<const uint32_t> counts, uint32_t limit, std::span
   size_t next = 0;
   for (size_t length = std::min<size_t>(limit, count - 1); length > 0; --length) {
     for (uint32_t i = 0; i < with_length[length]; ++i) {
-      lengths[symbol_of(next++)] = static_cast<uint8_t>(length);
+      lengths[used.at(next++).symbol] = static_cast<uint8_t>(length);
     }
   }
 }

@@ -16,9 +16,9 @@ struct Histogram {
   std::array<uint32_t, kDistanceSymbols> distance{};
 };
 
-// Lengths of a prefix code for `counts` of at most kLiteralLengthSymbols symbols, each below 2^23;
-// none above `limit`, 0 for a symbol that does not occur. Optimal when no length passes the limit,
-// near it otherwise.
+// Lengths of a prefix code for `counts` of at most kLiteralLengthSymbols symbols, none above
+// `limit`, 0 for a symbol that does not occur. Optimal when no length passes the limit, near it
+// otherwise.
 void huffman_lengths(std::span<const uint32_t> counts, uint32_t limit, std::span<uint8_t> lengths);
 
 // Some bits of the stream, first bit in bit 0; at most 14.

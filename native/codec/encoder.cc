@@ -41,7 +41,7 @@ void count_symbols(const Workspace& workspace, uint32_t size, Histogram& histogr
   for (size_t i = 0; i < workspace.token_count; ++i) {
     const Token token = workspace.tokens[i];
     for (; position < token.position; ++position) ++histogram.literal_length[data[position]];
-    ++histogram.literal_length[length_symbol(token.length).symbol];
+    ++histogram.literal_length[kLengthSymbols[token.length].symbol];
     ++histogram.distance[distance_symbol(token.distance).symbol];
     position += token.length;
   }
@@ -252,10 +252,17 @@ void Encoder::compress_dynamic(std::span<const uint8_t> in, const MatchPolicy& m
   while (next_block()) count_symbols(*workspace_, block_size_, histogram);
 
   const DynamicCodes codes = dynamic_codes(histogram);
-  for (const Field field : std::span(codes.header).first(codes.header_fields)) {
-    sink.put(field.bits, field.count);
-  }
-  write_all(in, match, encode_tables(codes.literal_length.data(), codes.distance.data()), sink);
+  sink.put_block([&](BitState& state, uint8_t* to) {
+    for (const Field field : std::span(codes.header).first(codes.header_fields)) {
+      state.bits |= uint64_t{field.bits} << state.count;
+      state.count += field.count;
+      to = flush(state, to);
+    }
+    return to;
+  });
+  write_all(in, match,
+            encode_tables(codes.literal_length.data(), codes.distance.data(), match.max_match),
+            sink);
 }
 
 // Writes all of the input after its symbols have been counted once.
@@ -302,7 +309,7 @@ Completion Encoder::compress(Aecs aecs, const MatchPolicy& match, std::span<cons
     const uint32_t count = std::min(first_bits - bit, 8U);
     sink.put(aecs[kAecsAccumulator + bit / 8] & ((1U << count) - 1), count);
   }
-  write_all(in, match, encode_tables(codes.data(), distances.data()), sink);
+  write_all(in, match, encode_tables(codes.data(), distances.data(), match.max_match), sink);
   Completion completion = sink.finish(in.size());
   completion.crc = crc32(in, load32(&aecs[kAecsCrc]));
   return completion;

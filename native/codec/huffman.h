@@ -43,6 +43,15 @@ constexpr Symbol length_symbol(uint32_t length) {
           .extra_bits = static_cast<uint8_t>(extra_bits)};
 }
 
+// Of each length.
+inline constexpr auto kLengthSymbols = [] {
+  std::array<Symbol, kMaxMatch + 1> symbols{};
+  for (uint32_t length = kMinMatch; length <= kMaxMatch; ++length) {
+    symbols.at(length) = length_symbol(length);
+  }
+  return symbols;
+}();
+
 // RFC 1951, 3.2.5: distances in groups of two symbols.
 constexpr Symbol distance_symbol(uint32_t distance) {
   const uint32_t offset = distance - 1;
