@@ -108,7 +108,9 @@ await step(
   {
     inputs: ['native', 'binding.gyp'],
     salt: process.version,
-    outputs: ['iaa_zswap.node', 'usemem', 'launch', 'guest_init'].map((name) => `build/Release/${name}`),
+    outputs: ['iaa_zswap.node', 'usemem', 'madvise', 'launch', 'guest_init', 'iaa_device'].map(
+      (name) => `build/Release/${name}`,
+    ),
   },
   () => tool('node-gyp', 'configure', 'build', '--jobs', String(availableParallelism())),
 );

@@ -46,7 +46,16 @@ export function isLabError(error: unknown): error is LabError {
   );
 }
 
-export type HostOperation = 'read' | 'write' | 'list' | 'readlink' | 'mkdir' | 'rmdir' | 'open' | 'statfs';
+export type HostOperation =
+  | 'read'
+  | 'write'
+  | 'list'
+  | 'readlink'
+  | 'mkdir'
+  | 'rmdir'
+  | 'open'
+  | 'statfs'
+  | 'sample';
 
 /** One failed operation on a kernel file: which, where, and the errno of the call that failed. */
 export class HostIoError extends LabError {
@@ -276,6 +285,11 @@ export class CommandError extends LabError {
     super(`${argv.join(' ')}: ${message}`, extras);
     this.argv = argv;
   }
+}
+
+/** libaccel-config refused; the message has its own words. */
+export class AccelConfigError extends LabError {
+  readonly code = 'ERR_ACCEL_CONFIG';
 }
 
 /** A record on disk cannot be read, or is of a version this program does not know. */

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { ExitCode, isLabError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { applyCommand } from './commands/apply.js';
+import { compareCommand } from './commands/compare.js';
 import { doctorCommand } from './commands/doctor.js';
 import { estimateCommand } from './commands/estimate.js';
 import { planCommand } from './commands/plan.js';
@@ -52,6 +53,7 @@ function program(): Command {
     runCommand(),
     runsCommand(),
     reportCommand(),
+    compareCommand(),
     estimateCommand(),
     vmCommand(),
   ];

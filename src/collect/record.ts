@@ -5,6 +5,7 @@ import type { Receipt } from '../apply/apply.js';
 import type { Inventory, Source } from '../discover/inventory.js';
 import { RecordError } from '../errors.js';
 import { type Cell, cellsOf } from '../experiment/cells.js';
+import type { Gathered } from '../experiment/gather.js';
 import type { Experiment } from '../experiment/schema.js';
 import type { Plan } from '../plan/steps.js';
 import type { Snapshot } from './snapshot.js';
@@ -56,6 +57,8 @@ export interface CellRecord {
   readonly receipts: readonly Receipt[];
   /** The command line as it ran. */
   readonly argv: readonly string[];
+  /** Whose process it was, as a user's name or number, and `:` and the group's; undefined: the tool's own user. */
+  readonly user?: string | undefined;
   readonly exit:
     | {
         readonly exitCode: number | undefined;
@@ -71,6 +74,8 @@ export interface CellRecord {
   readonly after: Snapshot | undefined;
   /** The look at the running workload that saw most pages in zswap: after its end there are none. */
   readonly fullest: Snapshot | undefined;
+  /** What was gathered meanwhile; undefined where the cell did not come so far, and in older records. */
+  readonly gathered?: Gathered | undefined;
 }
 
 /** A cell with its files' texts. */

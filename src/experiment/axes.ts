@@ -63,8 +63,19 @@ export function resolveAxes(given: readonly GivenAxis[], text: FileText, problem
   }));
 }
 
-/** The keys on the way to `cgroup.memory.high`, of which some have dots in them; undefined when there is no such key. */
+/** The keys on the way to one that may differ from cell to cell; undefined when there is no such key. */
 function keysOf(path: string): string[] | undefined {
+  const keys = findKeys(path);
+  const [part] = keys ?? [];
+  return keys !== undefined &&
+    keys.length > 1 &&
+    (axisParts as readonly (string | undefined)[]).includes(part)
+    ? keys
+    : undefined;
+}
+
+/** The keys on the way to `cgroup.memory.high`, of which some have dots in them; undefined when there is no such key. */
+export function findKeys(path: string): string[] | undefined {
   const keys: string[] = [];
   let schema: z.ZodType = experimentSchema;
   let rest = path;
@@ -80,5 +91,5 @@ function keysOf(path: string): string[] | undefined {
     rest = rest.slice(key.length + 1);
     schema = shape[key] as z.ZodType;
   }
-  return keys.length > 1 && (axisParts as readonly string[]).includes(keys[0] ?? '') ? keys : undefined;
+  return keys.length === 0 ? undefined : keys;
 }

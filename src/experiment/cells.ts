@@ -1,3 +1,4 @@
+import { Random } from '../random.js';
 import type { Axis } from './matrix.js';
 import type { Experiment } from './schema.js';
 
@@ -43,7 +44,7 @@ export function cellsOf(experiment: Plan): Cell[] {
   const { matrix, repetitions, warm_up, order, seed } = experiment;
   const points = pointsOf(experiment);
   const cells: Cell[] = [];
-  const random = randomNumbers(seed);
+  const random = Random.seeded(seed);
   for (const kernel of matrix.kernel ?? [undefined]) {
     const add = (point: Point, repetition: number, warmUp: boolean): void => {
       const on = kernel === undefined ? {} : { kernel: kernel.name };
@@ -93,20 +94,11 @@ function alternated(points: readonly Point[], repetition: number): readonly Poin
   return points.map((_, index) => points[index % 2 === 0 ? index + 1 : index - 1] as Point);
 }
 
-/** Knuth's linear congruential generator of MMIX, its upper 32 bits: enough to shuffle with. From 0 up to, not including, 1. */
-function randomNumbers(seed: number): () => number {
-  let state = BigInt(seed);
-  return () => {
-    state = BigInt.asUintN(64, state * 6364136223846793005n + 1442695040888963407n);
-    return Number(state >> 32n) / 2 ** 32;
-  };
-}
-
 /** Fisher and Yates. */
-function shuffled<T>(values: readonly T[], random: () => number): T[] {
+function shuffled<T>(values: readonly T[], random: Random): T[] {
   const result = [...values];
   for (let end = result.length - 1; end > 0; end--) {
-    const other = Math.floor(random() * (end + 1));
+    const other = random.below(end + 1);
     [result[end], result[other]] = [result[other] as T, result[end] as T];
   }
   return result;

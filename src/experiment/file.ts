@@ -6,13 +6,17 @@ import { resolveAxes } from './axes.js';
 import { FileText } from './issues.js';
 import { axesOf } from './matrix.js';
 import { type Experiment, experimentSchema } from './schema.js';
+import { type Setting, withSettings } from './setting.js';
 
 /** An experiment is a page of text; more is a mistake (or an attack on the parser). */
 const maxFileBytes = 64 * 1024;
 
-/** Reads and checks an experiment file. Throws ExperimentError with all that is wrong, each with its line. */
-export async function readExperiment(file: string): Promise<Experiment> {
-  return parseExperiment(await readText(file), file);
+/**
+ * Reads and checks an experiment file, with the command line's settings over what it says. Throws ExperimentError with all that
+ * is wrong, each with its line.
+ */
+export async function readExperiment(file: string, settings: readonly Setting[] = []): Promise<Experiment> {
+  return parseExperiment(await readText(file), file, settings);
 }
 
 async function readText(file: string): Promise<string> {
@@ -48,7 +52,7 @@ async function readText(file: string): Promise<string> {
 }
 
 /** Checks the text of an experiment file; `file` is for messages. Throws ExperimentError. */
-export function parseExperiment(text: string, file: string): Experiment {
+export function parseExperiment(text: string, file: string, settings: readonly Setting[] = []): Experiment {
   const lines = new LineCounter();
   let document: Document.Parsed;
   let value: unknown;
@@ -80,7 +84,8 @@ export function parseExperiment(text: string, file: string): Experiment {
       hint: 'write the values out',
     });
   }
-  return experimentIn(new FileText(document, lines, value), file);
+  const set = settings.map(({ keys }) => keys);
+  return experimentIn(new FileText(document, lines, withSettings(value, settings), set), file);
 }
 
 function experimentIn(text: FileText, file: string): Experiment {

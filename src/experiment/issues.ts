@@ -11,16 +11,20 @@ export class FileText {
   readonly value: unknown;
   readonly #document: Document.Parsed;
   readonly #lines: LineCounter;
+  readonly #set: readonly Path[];
 
-  constructor(document: Document.Parsed, lines: LineCounter, value: unknown) {
+  /** `value` is what is in the file but for the keys in `set`, which somebody else has given values. */
+  constructor(document: Document.Parsed, lines: LineCounter, value: unknown, set: readonly Path[] = []) {
     this.#document = document;
     this.#lines = lines;
     this.value = value;
+    this.#set = set;
   }
 
   /** What is wrong with the value at `path`. */
   issue(path: Path, message: string): ExperimentIssue {
-    return { line: this.#lineOf(path), path: renderPath(path), message };
+    const isSet = this.#set.some((keys) => keys.every((key, index) => key === path[index]));
+    return { line: isSet ? undefined : this.#lineOf(path), path: renderPath(path), message };
   }
 
   /** What the schema says, with lines. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { distinct } from './fields.js';
 import { folioName } from './size.js';
 
 /** A kernel that cells run on. */
@@ -26,8 +27,6 @@ export interface Matrix {
   readonly kernel: readonly MatrixKernel[] | undefined;
   readonly axes: readonly Axis[];
 }
-
-const distinct = (values: readonly string[]): boolean => new Set(values).size === values.length;
 
 const folio = z.string().transform((given, context) => {
   const name = folioName(given);

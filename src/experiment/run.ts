@@ -21,16 +21,20 @@ import { InterruptedError, isLabError, RequirementError, UsageError } from '../e
 import type { Host, WorkloadExit } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
 import { parseFlatKeyed } from '../kernel/flat-keyed.js';
-import { helperPath, packageVersion } from '../native/load.js';
+import { packageVersion } from '../native/load.js';
 import { type PlanOptions, plan } from '../plan/plan.js';
 import type { Plan } from '../plan/steps.js';
+import type { Argv } from '../plan/workload-task.js';
+import { exitProblem, runHooks } from '../run/hooks.js';
 import { runWorkload } from '../run/workload.js';
 import { buildCommit } from '../version.js';
 import { aaAxis, type Cell, cellsOf, experimentOf, pointsIn } from './cells.js';
+import { Gathering } from './gather.js';
 import { interruption } from './interruption.js';
 import { type Attributes, attributesOf, withJournal } from './journaled.js';
 import { type RestoreOutcome, restoreHost } from './restore-host.js';
 import type { Experiment } from './schema.js';
+import { type InvokingUser, invokingUser, programArgv, refuseWorkloads } from './workload-user.js';
 
 /** What happens during a run, as it happens. */
 export type RunEvent =
@@ -44,6 +48,8 @@ export type RunEvent =
   | { readonly type: 'failure'; readonly cell: Cell; readonly message: string }
   /** What a run that had died left was put back, before this one goes on. */
   | { readonly type: 'restored'; readonly outcome: RestoreOutcome }
+  /** Who runs workloads that name nobody. */
+  | ({ readonly type: 'user' } & InvokingUser)
   /** An earlier run's record is gone on with: so many of its cells are finished. */
   | { readonly type: 'resumed'; readonly directory: string; readonly finished: number; readonly of: number };
 
@@ -60,6 +66,8 @@ export interface RunOptions {
   readonly resume?: boolean;
   /** Measure every point twice as if there were two of it, A and B: how they differ is this machine's noise. */
   readonly aa?: boolean;
+  /** Count how many pages zswap compresses at once, and how long a page takes, by probes on the kernel's functions. */
+  readonly traceBatch?: boolean;
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
   /** Exact versions for the record, as of the guest's packages. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -159,6 +167,13 @@ export async function runExperiment(
     }
   }
   const plans = planPoints(inventory, experiment, left, planOptions(options));
+  const user = await invokingUser(host);
+  await refuseWorkloads(
+    host,
+    plans.map(({ workload }) => workload),
+    user,
+  );
+  if (plans.some(({ workload }) => workload.user === undefined)) onEvent?.({ type: 'user', ...user });
   const attributes = attributesOf(plans, inventory);
   const { result, restored } = await withJournal(
     host,
@@ -167,7 +182,7 @@ export async function runExperiment(
     attributes,
     async (journal) => {
       const writer = await beginRecord(experiment, inventory, record, options);
-      return new Run(host, experiment, journal, options, writer).all(left, waiting);
+      return new Run(host, experiment, journal, options, writer, user).all(left, waiting);
     },
   );
   return { ...result, restored, attributes };
@@ -226,6 +241,7 @@ class Run {
   readonly #journal: Journal;
   readonly #options: RunOptions;
   readonly #writer: RecordWriter;
+  readonly #user: InvokingUser;
 
   constructor(
     host: Host,
@@ -233,12 +249,14 @@ class Run {
     journal: Journal,
     options: RunOptions,
     writer: RecordWriter,
+    user: InvokingUser,
   ) {
     this.#host = host;
     this.#experiment = experiment;
     this.#journal = journal;
     this.#options = options;
     this.#writer = writer;
+    this.#user = user;
   }
 
   /** Runs cells; `waiting`: kernels that others are left for. */
@@ -289,23 +307,36 @@ class Run {
     const directory = await this.#writer.cellDirectory(cell);
     const logBegin = await lastLogTime(host);
     const cellPlan = plan(await discover(host), this.#experiment, cell, planOptions(this.#options));
-    const argv = [helperPath('usemem'), ...cellPlan.workload.arguments];
+    const { workload, cgroup } = cellPlan;
+    const user = workload.user ?? this.#user.key;
+    const spec = (argv: Argv) => ({ argv: programArgv(argv), user, directory: workload.directory });
+    const noProgressMs = (limits.no_progress_s + workload.sleepSeconds) * 1000;
+    let setUp = false;
     const receipts: Receipt[] = [];
     const raw: { before?: Snapshot; after?: Snapshot; fullest?: Snapshot; exit?: WorkloadExit } = {};
     let failure: unknown;
+    let gathering: Gathering | undefined;
     try {
       await apply(host, cellPlan, this.#journal, { signal, onReceipt: (receipt) => receipts.push(receipt) });
-      const paths = await snapshotPaths(host, cellPlan.cgroup);
+      const paths = await snapshotPaths(host, cgroup);
+      setUp = true;
+      const setupMs = limits.setup_s * 1000;
+      const hooks = { stage: 'setup', directory, timeMs: setupMs, noProgressMs, signal } as const;
+      await runHooks(host, workload.setup.map(spec), cgroup, hooks);
+      gathering = await Gathering.begin(host, cgroup, directory, this.#journal, {
+        ...this.#experiment.collect,
+        traceBatch: this.#options.traceBatch ?? false,
+      });
       raw.before = await takeSnapshot(host, paths);
       onRun();
       const outputs = {
         stdoutFile: join(directory, cellTexts.stdout),
         stderrFile: join(directory, cellTexts.stderr),
       };
-      const memoryStat = hostPath(cellPlan.cgroup, 'memory.stat');
-      raw.exit = await runWorkload(host, { argv, ...outputs }, cellPlan.cgroup, {
+      const memoryStat = hostPath(cgroup, 'memory.stat');
+      raw.exit = await runWorkload(host, { ...spec(workload.argv), ...outputs }, cgroup, {
         timeMs: limits.time_s * 1000,
-        noProgressMs: (limits.no_progress_s + cellPlan.workload.sleepSeconds) * 1000,
+        noProgressMs,
         signal,
         lookPaths: paths.filter((path) => path === memoryStat || path.startsWith('/sys/kernel/debug/zswap/')),
         onLook: (snapshot) => {
@@ -316,6 +347,15 @@ class Run {
     } catch (error) {
       failure = error;
     }
+    const gathered = await gathering?.end();
+    try {
+      // However it came to its end, and no signal cuts it short: it takes away what the set-up has made.
+      const cleanupMs = limits.cleanup_s * 1000;
+      const hooks = { stage: 'cleanup', directory, timeMs: cleanupMs, noProgressMs } as const;
+      if (setUp) await runHooks(host, workload.cleanup.map(spec), cgroup, hooks);
+    } catch (error) {
+      failure ??= error;
+    }
     const said = failure === undefined ? exitProblem(raw.exit) : messageOf(failure);
     const record: CellRecord = {
       cell,
@@ -324,11 +364,13 @@ class Run {
       failure: said,
       plan: recorded(cellPlan),
       receipts,
-      argv,
+      argv: programArgv(workload.argv),
+      user,
       exit: raw.exit && recorded(raw.exit),
       before: raw.before,
       after: raw.after,
       fullest: raw.fullest,
+      gathered,
     };
     await this.#writer.writeCell(record, await logSince(host, logBegin));
     // Only a workload's own failure lets the other cells go on: a machine that refuses a step would refuse it again.
@@ -343,11 +385,6 @@ class Run {
 function pagesIn(snapshot: Snapshot | undefined, memoryStat: HostPath): bigint {
   const text = snapshot?.files[memoryStat];
   return text === undefined ? 0n : (parseFlatKeyed(text, memoryStat).get('zswapped') ?? 0n);
-}
-
-function exitProblem(exit: WorkloadExit | undefined): string | undefined {
-  if (exit?.signal !== undefined) return `the workload was ended by ${exit.signal}`;
-  return exit?.exitCode === 0 ? undefined : `the workload ended with exit code ${exit?.exitCode}`;
 }
 
 function messageOf(error: unknown): string {

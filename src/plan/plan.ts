@@ -12,7 +12,7 @@ import { forecastPool } from './pool.js';
 import type { Plan } from './steps.js';
 import { planSwap } from './swap.js';
 import { planThp } from './thp.js';
-import { usememTask } from './usemem.js';
+import { planWorkload } from './workload.js';
 import { planZswap } from './zswap.js';
 
 export interface PlanOptions {
@@ -34,7 +34,7 @@ export function plan(inventory: Inventory, given: Experiment, cell: Cell, option
   planCpufreq(planner, inventory, experiment);
   planSwap(planner, inventory, experiment);
   const cgroup = planCgroup(planner, inventory, experiment);
-  const workload = usememTask(experiment.workload.usemem, inventory.cpu);
+  const workload = planWorkload(planner, inventory, experiment, cell);
   checkCpus(planner, inventory, experiment, workload);
   checkSwap(planner, inventory, experiment, workload);
   const forecast = forecastPool(planner, inventory, experiment, cell, workload);

@@ -39,13 +39,41 @@ function counters(folio: string): Row[] {
   ];
 }
 
-/** Whether a workload is a kernel build, as kernel-build-allmodconfig. */
-export const isBuild = (workload: string): boolean => workload.startsWith('kernel-build');
+/** Whether a workload is a build, as kernel-build-allmodconfig or build-lua. */
+export const isBuild = (workload: string): boolean => /^(?:kernel-)?build-/.test(workload);
 
-/** The letter's rows for a workload, in its order and groups. */
+/** The rows for a workload, in the letter's order and groups where it has them. */
 export function rowsOf(workload: string, folio: string): Row[][] {
-  return isBuild(workload) ? buildRows(folio) : usememRows(folio);
+  if (isBuild(workload)) return buildRows(folio);
+  if (/^usemem\d*$/.test(workload)) return usememRows(folio);
+  return [...(/^madvise\d*$/.test(workload) ? madviseRows : commandRows), counters(folio)];
 }
+
+const decimal = (label: string, key: string, decimals: number): Row => ({ label, key, decimals });
+
+const madviseRows: Row[][] = [
+  [
+    { ...decimal('page out p50 (ns/page)', 'pageout_p50_ns', 1), change: true },
+    { ...decimal('page out p99 (ns/page)', 'pageout_p99_ns', 1), change: true },
+    { ...decimal('read back p50 (ns/page)', 'readback_p50_ns', 1), change: true },
+    { ...decimal('read back p99 (ns/page)', 'readback_p99_ns', 1), change: true },
+  ],
+  [
+    count('pages asked for', 'asked_pages'),
+    count('gone before', 'gone_pages'),
+    count('left in memory', 'left_pages'),
+  ],
+];
+
+const commandRows: Row[][] = [
+  [
+    { ...decimal('throughput', 'total_throughput', 2), change: true },
+    { ...decimal('elapsed time (sec)', 'elapsed_s', 2), change: true },
+    decimal('user time (sec)', 'user_s', 2),
+    { ...decimal('sys time (sec)', 'sys_s', 2), change: true },
+  ],
+  [count('Max_Res_Set_Size_KB', 'max_rss_kb')],
+];
 
 function usememRows(folio: string): Row[][] {
   return [
@@ -98,19 +126,24 @@ export const iaaRows: readonly Row[] = [
   iaaRow('driver DISABLED', 'iaa_disabled'),
 ];
 
-/** How many repetitions there are, and for the first rows the smallest and the largest. */
-export function spreadRows(workload: string): Row[] {
+/** How many repetitions there are, and for the first rows the smallest and the largest, and the interval of the median. */
+export function spreadRows(workload: string, cells: readonly MeasuredCell[]): Row[] {
   const [first = []] = rowsOf(workload, '4kB');
   return [
     { ...count('n'), text: ({ n }) => String(n ?? 1) },
-    ...first.map(({ label, key, decimals }): Row => {
-      const shown = (value: number): string => formatValue(value, { decimals });
-      return {
-        label: `${label.replace(/ \(.*/, '')} spread`,
-        key,
-        decimals,
-        text: ({ spread }) => spread?.[key]?.map(shown).join('..') ?? '--',
-      };
-    }),
+    ...first.map((row) => rangeRow(row, 'spread')),
+    ...(cells.some(({ interval }) => interval !== undefined)
+      ? first.map((row) => rangeRow(row, 'interval'))
+      : []),
   ];
+}
+
+function rangeRow({ label, key, decimals }: Row, range: 'spread' | 'interval'): Row {
+  const shown = (value: number): string => formatValue(value, { decimals });
+  return {
+    label: `${label.replace(/ \(.*/, '')} ${range === 'spread' ? range : '95%'}`,
+    key,
+    decimals,
+    text: (cell) => cell[range]?.[key]?.map(shown).join('..') ?? '--',
+  };
 }

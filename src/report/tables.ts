@@ -72,7 +72,7 @@ function tableOf(cells: Cells, sources: readonly string[], against: CellSet | un
     groups: [
       // A published table has no rows for what it does not tell.
       ...(measured.length === 0 ? rows.map((group) => group.filter((row) => isTold(row, cells))) : rows),
-      ...(measured.some(({ n }) => n > 1) ? [spreadRows(workload)] : []),
+      ...(measured.some(({ n }) => n > 1) ? [spreadRows(workload, measured)] : []),
     ],
     ...(kernels && !isBuild(cells[0].workload) && against === undefined ? changeOf(cells) : {}),
     notes: [
@@ -135,10 +135,18 @@ function notes(
 ): string[] {
   const name = kernels ? `${compressor} on ${kernel}` : compressor;
   return [
-    ...failures.map((failure) => ` FAILED  ${name}: ${failure}`),
-    ...invalid.map((reason) => ` INVALID ${name}: ${reason}`),
-    ...warnings.map((warning) => ` note    ${name}: ${warning}`),
+    ...distinct(failures).map((failure) => ` FAILED  ${name}: ${failure}`),
+    ...distinct(invalid).map((reason) => ` INVALID ${name}: ${reason}`),
+    ...distinct(warnings).map((warning) => ` note    ${name}: ${warning}`),
   ];
+}
+
+/** Each text once, with how often it was said. */
+function distinct(texts: readonly string[]): string[] {
+  return [...new Set(texts)].map((text) => {
+    const count = texts.filter((each) => each === text).length;
+    return count === 1 ? text : `${text} (${count} times)`;
+  });
 }
 
 /** kernel-build-allmodconfig as the letter has it. */

@@ -4,8 +4,8 @@ import type { Cell } from '../experiment/cells.js';
 import type { Experiment } from '../experiment/schema.js';
 import { chomp } from '../host/codecs.js';
 import { type Counters, parseFlatKeyed } from '../kernel/flat-keyed.js';
-import { isIaaCompressor, parseIaaStatistics } from '../kernel/iaa-crypto.js';
-import { averageThroughput, parseUsemem, totalThroughput } from '../run/usemem-output.js';
+import { iaaLog, isIaaCompressor, parseIaaStatistics } from '../kernel/iaa-crypto.js';
+import { studyWorkload } from './workload.js';
 
 /** A cell's numbers, by the names of the published data; a counter that the kernel does not have is not there. */
 export type Values = Readonly<Record<string, number>>;
@@ -17,6 +17,8 @@ export interface CellResult {
   readonly kernel: string;
   /** Whether iaa_crypto has the attributes that come with the batching patches. */
   readonly batches: boolean;
+  /** What ran, as `usemem -n 30 10g`. */
+  readonly command: string;
   readonly state: CellData['state'];
   readonly failure: string | undefined;
   readonly values: Values;
@@ -38,7 +40,7 @@ const foreignLimit = 0.01;
 export function studyCell(
   data: CellData,
   experiment: Recorded<Experiment>,
-): Omit<CellResult, 'kernel' | 'batches'> {
+): Omit<CellResult, 'kernel' | 'batches' | 'command'> {
   const { cell, state, failure } = data;
   const result = { cell, state, failure };
   if (data.before === undefined || data.after === undefined || data.exit === undefined) {
@@ -46,8 +48,9 @@ export function studyCell(
   }
   const counters = new Difference(data.before, data.after);
   const group = data.plan.cgroup;
+  const workload = studyWorkload(data, experiment.workload);
   const values = {
-    ...workloadValues(data),
+    ...defined(workload.values),
     ...counterValues(counters, group, cell.folio),
     ...derivedValues(data, counters, group),
     ...iaaValues(data, counters),
@@ -55,8 +58,8 @@ export function studyCell(
   return {
     ...result,
     values,
-    invalid: invalidReasons(data, counters, experiment),
-    warnings: warnings(data, values),
+    invalid: [...workload.invalid, ...invalidReasons(data, counters, experiment)],
+    warnings: [...workload.warnings, ...warnings(data, values)],
   };
 }
 
@@ -93,19 +96,6 @@ class Difference {
     const [a, b] = [from?.get(key), to?.get(key)];
     return a === undefined || b === undefined ? undefined : Number(b - a);
   }
-}
-
-/** Time from wait4; throughput from usemem's own lines, as the cover letter sums them. */
-function workloadValues(data: CellData): Values {
-  const { processes } = parseUsemem(data.stdout);
-  const exit = data.exit;
-  return defined({
-    total_throughput_kb_s: processes.length === 0 ? undefined : Number(totalThroughput(processes)),
-    avg_throughput_kb_s: processes.length === 0 ? undefined : Number(averageThroughput(processes)),
-    elapsed_s: exit === undefined ? undefined : Number(exit.elapsedNs) / 1e9,
-    user_s: exit === undefined ? undefined : Number(exit.userUs) / 1e6,
-    sys_s: exit === undefined ? undefined : Number(exit.systemUs) / 1e6,
-  });
 }
 
 /** The letter's rows and where each comes from. */
@@ -175,14 +165,10 @@ function iaaCounter({ files }: Snapshot, name: string): number | undefined {
   return undefined;
 }
 
-/**
- * How often iaa_crypto gave up on the hardware, or was without WQs at the end. Unbinding the last WQ, as a plan's steps
- * do, prints DISABLED too, but an ENABLED comes after it.
- */
+/** How often iaa_crypto gave up on the hardware, or was without WQs at the end. */
 function timesDisabled(dmesg: string): number {
-  const broken = dmesg.match(/assuming broken hw, iaa_crypto now DISABLED/g)?.length ?? 0;
-  const last = dmesg.match(/iaa_crypto now (?:EN|DIS)ABLED/g)?.at(-1);
-  return broken > 0 ? broken : Number(last?.endsWith('DISABLED') ?? false);
+  const { broken, last } = iaaLog(dmesg);
+  return broken > 0 ? broken : Number(last === 'disabled');
 }
 
 function invalidReasons(data: CellData, counters: Difference, experiment: Recorded<Experiment>): string[] {

@@ -2,6 +2,7 @@ import { ParseError, UsageError } from '../errors.js';
 import { isIaaCompressor } from '../kernel/iaa-crypto.js';
 import type { CellResult, Values } from './cell.js';
 import type { Result } from './record.js';
+import { median, medianInterval, smallestWithInterval } from './statistics.js';
 
 /** A cell as tables and `--json` have it, whoever measured it. */
 export interface NamedCell {
@@ -35,8 +36,12 @@ export interface MeasuredCell extends NamedCell {
   readonly n: number;
   /** Smallest and largest of each value; where n > 1. */
   readonly spread?: Readonly<Record<string, readonly [number, number]>>;
-  /** Each value of each repetition, in the order they were measured; where n > 1. */
-  readonly samples?: Readonly<Record<string, readonly number[]>>;
+  /** Bootstrap interval of each median, 95%; where n is 6 or more. */
+  readonly interval?: Readonly<Record<string, readonly [number, number]>>;
+  /** What ran, as `usemem -n 30 10g`. */
+  readonly command: string;
+  /** Each value of each repetition, in the order they were measured. */
+  readonly samples: Readonly<Record<string, readonly number[]>>;
   /** Why cells were left out. */
   readonly invalid: readonly string[];
   readonly failures: readonly string[];
@@ -46,6 +51,8 @@ export interface MeasuredCell extends NamedCell {
 export interface MeasuredSet extends CellSet {
   /** The machine in one line. */
   readonly machine: string;
+  /** The same without its kernels, with what tells it from others of its kind. */
+  readonly hardware: string;
   readonly cells: readonly MeasuredCell[];
 }
 
@@ -56,11 +63,11 @@ export interface MeasuredSet extends CellSet {
 export function measuredSet(results: readonly Result[]): MeasuredSet {
   const [first] = results;
   if (first === undefined) throw new UsageError('there are no results', { hint: 'name a run' });
-  for (const { source, machine } of results) {
-    if (source === first.source && machine === first.machine) continue;
+  for (const { source, hardware } of results) {
+    if (source === first.source && hardware === first.hardware) continue;
     const what =
       source === first.source
-        ? `numbers of two machines (${first.machine}; ${machine})`
+        ? `numbers of two machines (${first.hardware}; ${hardware})`
         : `${first.source} and ${source} numbers`;
     throw new UsageError(`${what} do not belong into one set`, { hint: 'report them one by one' });
   }
@@ -76,6 +83,7 @@ export function measuredSet(results: readonly Result[]): MeasuredSet {
         settings,
         cell.kernel,
         cell.batches,
+        cell.command,
       ]);
       const group = groups.get(key) ?? { result, cells: [] };
       group.cells.push(cell);
@@ -83,7 +91,8 @@ export function measuredSet(results: readonly Result[]): MeasuredSet {
     }
   }
   const cells = [...groups.values()].map(({ result, cells: same }) => measuredCell(result, same));
-  return { source: first.source, machine: first.machine, cells };
+  const machine = [...new Set(results.map((result) => result.machine))].join('; ');
+  return { source: first.source, machine, hardware: first.hardware, cells };
 }
 
 function measuredCell({ experiment, workload }: Result, cells: readonly CellResult[]): MeasuredCell {
@@ -103,8 +112,9 @@ function measuredCell({ experiment, workload }: Result, cells: readonly CellResu
     // Only IAA's acomp takes batches, and only with the driver of the patches (v9 11/19).
     store: isIaaCompressor(compressor) && first.batches ? 'batch' : 'sequential',
     ...(Object.keys(settings).length === 0 ? {} : { settings }),
-    values: Object.fromEntries(samples.map(([key, values]) => [key, median(values)])),
+    values: Object.fromEntries(samples.map(([key, values]) => [key, median(values) ?? Number.NaN])),
     experiment,
+    command: first.command,
     usesIaa: isIaaCompressor(compressor),
     n: good.length,
     ...(good.length > 1
@@ -112,21 +122,23 @@ function measuredCell({ experiment, workload }: Result, cells: readonly CellResu
           spread: Object.fromEntries(
             samples.map(([key, values]) => [key, [Math.min(...values), Math.max(...values)] as const]),
           ),
-          samples: Object.fromEntries(samples),
         }
       : {}),
+    ...(good.length >= smallestWithInterval
+      ? {
+          interval: Object.fromEntries(
+            samples.flatMap(([key, values]) => {
+              const interval = medianInterval(values);
+              return interval === undefined ? [] : [[key, interval] as const];
+            }),
+          ),
+        }
+      : {}),
+    samples: Object.fromEntries(samples),
     invalid: cells.flatMap(({ invalid }) => invalid),
     failures: cells.flatMap(({ failure }) => failure ?? []),
     warnings: cells.flatMap((cell) => cell.warnings),
   };
-}
-
-/** Of one number at least. */
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const [low, high] = [sorted[Math.ceil(middle) - 1] ?? 0, sorted[Math.floor(middle)] ?? 0];
-  return (low + high) / 2;
 }
 
 /** 64kB as the published data has it: 64k. */

@@ -16,6 +16,8 @@ export interface GuestRunOptions {
   readonly json: boolean;
   readonly resume: boolean;
   readonly aa: boolean;
+  /** KEY=VALUE words of --set. */
+  readonly set: readonly string[];
 }
 
 /** The command line of `iaa-zswap run` in the guest: this program by the same Node and the same file. */
@@ -32,6 +34,7 @@ export function guestRunArguments(files: readonly string[], options: GuestRunOpt
       ...(options.json ? ['--json'] : []),
       ...(options.resume ? ['--resume'] : []),
       ...(options.aa ? ['--aa'] : []),
+      ...options.set.flatMap((setting) => ['--set', setting]),
       '--',
       ...files.map((file) => resolve(file)),
     ],

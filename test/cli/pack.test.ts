@@ -91,7 +91,7 @@ describe('the packed package', () => {
   });
 
   it('has built its helpers', () => {
-    for (const name of ['usemem', 'launch', 'guest_init']) {
+    for (const name of ['usemem', 'madvise', 'launch', 'guest_init']) {
       const built = helperPath(name).replace(packageRoot(), join(folder, 'app/node_modules/iaa-zswap'));
       assert.ok(existsSync(built), built);
     }

@@ -35,6 +35,8 @@ export function dyingHost(
     settled: () => host.settled(),
     list: (path) => host.list(path),
     readlink: (path) => host.readlink(path),
+    sample: (spec) => host.sample(spec),
+    start: (argv, outputFile) => host.start(argv, outputFile),
     now: () => host.now(),
     delay: (ms) => host.delay(ms),
     [Symbol.asyncDispose]: () => host.close(),

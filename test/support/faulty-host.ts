@@ -118,6 +118,8 @@ export function faultyHost(
     list: looking((path) => host.list(path)),
     readlink: looking((path) => host.readlink(path)),
     launch: looking((workload, cgroup) => host.launch(workload, cgroup)),
+    sample: (spec) => host.sample(spec),
+    start: (argv, outputFile) => host.start(argv, outputFile),
     now: () => host.now(),
     delay: (ms) => host.delay(ms),
     [Symbol.asyncDispose]: () => host.close(),

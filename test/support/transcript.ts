@@ -23,8 +23,8 @@ export type Step = Operation & { readonly answer: Answer };
 /** What a kernel answered, one step after another, from the state that `start` is a capture of. */
 export interface Transcript {
   readonly kernel: { readonly release: string; readonly version: string };
-  /** Words added to the kernel's command line. */
-  readonly append: readonly string[];
+  /** Software IAA devices of the guest. */
+  readonly devices: number;
   /** Programs that ran before, without being asked about. */
   readonly setUp: readonly (readonly string[])[];
   readonly steps: readonly Step[];

@@ -1,13 +1,39 @@
 /** What scripts/transcribe asks of a kernel. */
 import type { Operation, Transcript } from '../support/transcript.js';
+import { deviceOperations } from './device-operations.js';
+import { settingOperations } from './setting-operations.js';
 
-/** idxd loads without a device on a CPU that only claims MOVDIR64B (kernel.md 12). */
-export const append: Transcript['append'] = ['setcpuid=movdir64b'];
+/** Software IAA devices that the guest has. */
+export const devices = 4;
+
+/** Whatever is bound to a driver is unbound. */
+const unbindAll = (driver: string, kind: string): readonly string[] => [
+  'sh',
+  '-c',
+  `cd /sys/bus/dsa/drivers/${driver} && for at in ${kind}*; do test ! -e $at || echo $at >unbind || exit; done`,
+];
+
+/** Devices as probed, whatever a run in this guest has left. */
+export const asBooted: Transcript['setUp'] = [
+  unbindAll('crypto', 'wq'),
+  ['rmmod', 'iaa_crypto', 'idxd'],
+  ['modprobe', 'idxd'],
+  ['modprobe', 'iaa_crypto'],
+];
 
 export const setUp: Transcript['setUp'] = [
-  ['modprobe', 'idxd', 'sva=0'],
-  ['modprobe', 'iaa_crypto'],
-  // As loaded, whatever an earlier run in this guest has left.
+  // Enabling it once cannot be undone: in a guest that serves other tests, too, it is so from the start.
+  [
+    'sh',
+    '-c',
+    'cd /sys/module/zswap/parameters && echo Y >enabled && echo lzo >compressor && echo 90 >accept_threshold_percent',
+  ],
+  // A tree does not tell which modules there are to be loaded.
+  ['modprobe', 'zstd'],
+  ...asBooted,
+  // Nothing is enabled.
+  unbindAll('crypto', 'wq'),
+  unbindAll('idxd', 'iax'),
   ['rmmod', 'iaa_crypto'],
   ['modprobe', 'iaa_crypto'],
 ];
@@ -46,7 +72,7 @@ function noSuchDevices(name: string): Operation[] {
   ]);
 }
 
-export const operations: readonly Operation[] = [
+const driverOperations: readonly Operation[] = [
   { op: 'list', path: '/sys/bus/dsa/drivers' },
   { op: 'list', path: '/sys/bus/dsa/devices' },
   { op: 'list', path: driver },
@@ -85,4 +111,11 @@ export const operations: readonly Operation[] = [
   { op: 'read', path: `${driver}/sync_mode` },
   { op: 'exec', argv: ['modprobe', '-r', 'iaa_crypto'] },
   { op: 'exec', argv: ['modprobe', 'iaa_crypto'] },
+];
+
+/** The driver's own last: a `modprobe -r` in them takes idxd along, and its devices come back as probed. */
+export const operations: readonly Operation[] = [
+  ...deviceOperations,
+  ...settingOperations,
+  ...driverOperations,
 ];

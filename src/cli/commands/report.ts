@@ -45,12 +45,11 @@ export function reportCommand(): Command {
       const { readRecord } = await import('../../collect/record.js');
       const { measuredSet } = await import('../../study/cells.js');
       const { study } = await import('../../study/record.js');
-      const { letterTables } = await import('../../report/tables.js');
+      const { tablesOf } = await import('../../report/tables-of.js');
       const results = [];
       for (const directory of directories) results.push(study(await readRecord(directory)));
       const against = options.against === undefined ? undefined : await cellSet(published, options.against);
-      const set = measuredSet(results);
-      print(options.json === true ? toJson(set) : letterTables(set, against));
+      print(options.json === true ? toJson(measuredSet(results)) : tablesOf(results, against));
     });
 }
 

@@ -2,17 +2,25 @@ import { Command } from 'commander';
 import { ExitCode, UsageError } from '../../errors.js';
 import type { RunOutcome } from '../../experiment/run.js';
 import type { Experiment } from '../../experiment/schema.js';
-import { chomp } from '../../host/codecs.js';
 import type { Host } from '../../host/host.js';
 import type { Result } from '../../study/record.js';
-import { type CommonOptions, openCommandHost, optionsOf, stateDirectoryOf } from '../options.js';
+import {
+  type CommonOptions,
+  openCommandHost,
+  optionsOf,
+  settingOption,
+  settingsOf,
+  stateDirectoryOf,
+} from '../options.js';
 import { takeHelp } from './plan.js';
 
 interface RunOptions {
+  readonly set: readonly string[];
   readonly yes?: boolean;
   readonly take?: boolean;
   readonly resume?: boolean;
   readonly aa?: boolean;
+  readonly traceBatch?: boolean;
   readonly printUnit?: boolean;
 }
 
@@ -21,12 +29,17 @@ export function runCommand(): Command {
   return new Command('run')
     .description('run experiments: configure, measure, print the table, put the machine back')
     .argument('<file...>', 'experiment files')
+    .addOption(settingOption())
     .option('--take', takeHelp)
     .option(
       '--resume',
       'go on with the newest record of the experiment: after a crash, a reboot, or on another kernel of its matrix',
     )
     .option('--aa', "measure this machine's noise: every point twice, as if A and B were two")
+    .option(
+      '--trace-batch',
+      'count how many pages zswap compresses at once and how long a page takes, by kernel probes; they cost time',
+    )
     .option('--print-unit', 'print a systemd service that goes on with it at each boot; run nothing')
     .option('--yes', 'do not ask (only changes of the live machine are asked about)')
     .action(async (files: string[], _options: RunOptions, command: Command) => {
@@ -36,7 +49,8 @@ export function runCommand(): Command {
       const signal = interruptSignal();
       // All files are read before the first one is run.
       const experiments: [string, Experiment][] = [];
-      for (const file of files) experiments.push([file, await readExperiment(file)]);
+      const settings = await settingsOf(options.set);
+      for (const file of files) experiments.push([file, await readExperiment(file, settings)]);
       if (options.printUnit === true) {
         await printUnit(files, options);
         return;
@@ -54,6 +68,7 @@ export function runCommand(): Command {
               take: options.take ?? false,
               resume: options.resume ?? false,
               aa: options.aa ?? false,
+              traceBatch: options.traceBatch ?? false,
               json: options.json ?? false,
             }),
           );
@@ -75,7 +90,8 @@ async function printUnit(files: readonly string[], options: RunOptions & CommonO
   const { print } = await import('../terminal.js');
   const absolute = files.map((file) => resolve(file));
   const state = options.state === undefined ? [] : ['--state', resolve(options.state)];
-  const words = ['run', '--resume', '--yes', ...(options.take === true ? ['--take'] : []), ...state];
+  const set = options.set.flatMap((setting) => ['--set', setting]);
+  const words = ['run', '--resume', '--yes', ...set, ...(options.take === true ? ['--take'] : []), ...state];
   const argv = [process.execPath, resolve(process.argv[1] ?? ''), ...words, ...absolute];
   print(resumeUnit({ argv, files: absolute }));
 }
@@ -104,6 +120,7 @@ interface OneRun {
   readonly take: boolean;
   readonly resume: boolean;
   readonly aa: boolean;
+  readonly traceBatch: boolean;
   readonly json: boolean;
 }
 
@@ -130,8 +147,7 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
   const { runExperiment } = await import('../../experiment/run.js');
   const { readRecord } = await import('../../collect/record.js');
   const { study } = await import('../../study/record.js');
-  const { measuredSet } = await import('../../study/cells.js');
-  const { letterTables } = await import('../../report/tables.js');
+  const { tablesOf } = await import('../../report/tables-of.js');
   const { print, printError } = await import('../terminal.js');
   const { Progress } = await import('../progress.js');
   const progress = new Progress(experiment.name);
@@ -143,13 +159,23 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
       take: options.take,
       resume: options.resume,
       aa: options.aa,
+      traceBatch: options.traceBatch,
       environment: environmentVersions(),
       onEvent: (event) => progress.show(event),
     });
     progress.end();
     const result = study(await readRecord(outcome.directory));
-    if (!options.json) print(letterTables(measuredSet([result])));
-    printError(restoredText(outcome));
+    if (!options.json) print(tablesOf([result]));
+    if (options.traceBatch) {
+      const { batchLines } = await import('../batches.js');
+      for (const line of await batchLines(outcome.directory)) printError(line);
+      for (const { cell, gathered } of (await readRecord(outcome.directory)).cells) {
+        if (gathered?.batches !== undefined && 'absent' in gathered.batches) {
+          printError(`cell ${cell.number}: no batches traced: ${gathered.batches.absent}`);
+        }
+      }
+    }
+    printError(await restoredText(outcome));
     for (const kernel of outcome.waiting) printError(waitingText(kernel, experiment));
     printError(`record: ${outcome.directory}`);
     if (outcome.cellsFailed > 0) process.exitCode = ExitCode.failedRestored;
@@ -165,11 +191,11 @@ function waitingText(kernel: string, { matrix }: Experiment): string {
   return `waiting for ${kernel}: boot ${release}, then 'iaa-zswap run --resume'`;
 }
 
-function restoredText({ restored, attributes }: RunOutcome): string {
-  const paths = Object.keys(attributes);
+async function restoredText({ restored, attributes }: RunOutcome): Promise<string> {
+  const { attributeLines } = await import('../../report/restored.js');
   return [
     `restored: ${restored.undone.length} changes taken back; read again, equal to before the run:`,
-    ...paths.map((path) => `  ${path}: ${chomp(attributes[path] ?? '')}`),
+    ...attributeLines(attributes).map((line) => `  ${line}`),
     ...restored.oneWay.map(({ path, message }) => `not undone before the next boot: ${path}: ${message}`),
   ].join('\n');
 }

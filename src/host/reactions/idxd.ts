@@ -126,7 +126,7 @@ function number(draft: Draft, path: string): number {
 
 function setStatus(draft: Draft, device: IdxdDevice, code: number): void {
   // %#x prints 0 without 0x.
-  draft.write(`${device.path}/cmd_status`, code === 0 ? '0\n' : `0x${code.toString(16)}\n`);
+  draft.write(`${device.path}/cmd_status`, `0x${code.toString(16)}\n`);
 }
 
 /** Shared work queues need ENQCMD and a PASID for their kind of owner, which a work queue without type has not. */

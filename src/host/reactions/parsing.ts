@@ -55,6 +55,8 @@ const suffixes = 'KMGTPE';
 
 /** A number of bytes with a suffix K to E (lib/cmdline.c memparse); `undefined` when anything else is there. */
 export function memparse(text: string): bigint | undefined {
+  // No digits at all are a 0 to it: a lone newline sets a limit to 0 (transcript of 7.3).
+  if (text === '') return 0n;
   const match = /^(0x[0-9a-f]+|\d+)([KMGTPE]?)$/i.exec(text);
   if (match?.[1] === undefined) return undefined;
   const digits = digitsOf(match[1], 0);

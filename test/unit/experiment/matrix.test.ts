@@ -102,7 +102,7 @@ describe('the cells of a matrix', () => {
       '  workload.usemem.content: [random, "ratio:2"]\n  workload.usemem.seed: [1, 2]',
     );
     const { workload } = experimentOf(experiment, cellsOf(experiment).at(-1) as Cell);
-    assert.deepEqual([workload.usemem.content, workload.usemem.seed], ['ratio:2', 2]);
+    assert.deepEqual([workload.usemem?.content, workload.usemem?.seed], ['ratio:2', 2]);
   });
 
   it('of --aa are twins next to each other, each first in every other round', () => {
@@ -172,7 +172,7 @@ describe('a matrix is refused', () => {
     [
       'with values that cannot be together',
       '  workload.usemem.content: [counter, random]\n  workload.usemem.seed: [1]',
-      /: matrix\."workload\.usemem\.seed": 1: only random and ratio contents have a seed \(with workload\.usemem\.content counter\)$/,
+      /: matrix\."workload\.usemem\.seed": 1: only random and ratio contents and a random order have a seed \(with workload\.usemem\.content counter\)$/,
     ],
   ];
   for (const [what, matrix, expected] of cases) {

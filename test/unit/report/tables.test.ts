@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { letterTables } from '../../../src/report/tables.js';
-import type { CellResult } from '../../../src/study/cell.js';
+import type { CellResult, Values } from '../../../src/study/cell.js';
 import { measuredSet } from '../../../src/study/cells.js';
 import { cellOf, measured, resultOf } from '../../support/results.js';
 
@@ -86,6 +86,57 @@ SWPOUT-64kB 0 0`.split('\n');
     assert.doesNotMatch(text, /2048kB_swpout_fallback/);
   });
 
+  it('prints a build as the letter does: all kernels and compressors side by side', () => {
+    const values = {
+      real_s: 835.31,
+      user_s: 15649.58,
+      sys_s: 3705.03,
+      max_rss_kb: 1874524,
+      zswpout: 89767776,
+    };
+    const lines = collapsed(
+      letterTables(
+        measuredSet([
+          resultOf([measured(cellOf('zstd'), values)], { ...head, workload: 'kernel-build-tinyconfig' }),
+        ]),
+      ),
+    );
+    assert.deepEqual(
+      lines.filter((line) => /^(real|user|sys|Max|zswpout \d)/.test(line)),
+      [
+        'real_sec 835.31',
+        'user_sec 15,649.58',
+        'sys_sec 3,705.03',
+        'Max_Res_Set_Size_KB 1,874,524',
+        'zswpout 89,767,776',
+      ],
+    );
+    assert.ok(lines.includes('pages per memcg_high --'));
+  });
+
+  it('prints rows of their own for madvise and for commands', () => {
+    const linesOf = (workload: string, values: Values) =>
+      collapsed(
+        letterTables(measuredSet([resultOf([measured(cellOf('zstd'), values)], { ...head, workload })])),
+      );
+    const madvise = linesOf('madvise4', { pageout_p50_ns: 706.2, readback_p99_ns: 2000, left_pages: 3 });
+    for (const line of [
+      'page out p50 (ns/page) 706.2',
+      'read back p99 (ns/page) 2,000.0',
+      'left in memory 3',
+      'zswpout --',
+    ])
+      assert.ok(madvise.includes(line), line);
+    const command = linesOf('redis', { total_throughput: 1234.5, elapsed_s: 1, max_rss_kb: 7 });
+    for (const line of [
+      'throughput 1,234.50',
+      'elapsed time (sec) 1.00',
+      'Max_Res_Set_Size_KB 7',
+      'zswpout --',
+    ])
+      assert.ok(command.includes(line), line);
+  });
+
   it('compares two kernels for each compressor, and says what IAA did not show', () => {
     const cells = ['deflate-iaa', 'zstd'].flatMap((compressor) =>
       ['base', 'v9'].map((kernel, index) =>
@@ -109,6 +160,19 @@ SWPOUT-64kB 0 0`.split('\n');
     ])
       assert.ok(lines.includes(line), `${line} in ${lines.join('\n')}`);
     assert.equal(lines.filter((line) => line.startsWith('software fallbacks')).length, 1);
+  });
+
+  it('gives the interval of the median from six repetitions on, and each note once', () => {
+    const cells = [1, 2, 3, 4, 5, 6].map((repetition) =>
+      measured(cellOf('zstd', '64kB', { repetition }), { elapsed_s: repetition }, { warnings: ['odd'] }),
+    );
+    const lines = collapsed(tables(cells));
+    assert.ok(lines.includes('elapsed time spread 1.00..6.00'));
+    assert.ok(
+      lines.includes('elapsed time 95% 1.50..5.50') || lines.some((line) => /^elapsed time 95% /.test(line)),
+    );
+    assert.ok(lines.includes('note zstd: odd (6 times)'));
+    assert.ok(!collapsed(tables(cells.slice(1))).some((line) => line.startsWith('elapsed time 95%')));
   });
 
   it('gives medians of repetitions with their spread, and other axes tables of their own', () => {

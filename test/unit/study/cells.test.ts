@@ -15,6 +15,7 @@ describe('measuredSet', () => {
     assert.deepEqual(set, {
       source: 'emulated',
       machine: 'Linux 7.3',
+      hardware: 'QEMU',
       cells: [
         {
           workload: 'usemem2',
@@ -24,8 +25,10 @@ describe('measuredSet', () => {
           store: 'sequential',
           values: { zswpout: 7 },
           experiment: 'x',
+          command: 'usemem 64m',
           usesIaa: false,
           n: 1,
+          samples: { zswpout: [7] },
           invalid: [],
           failures: [],
           warnings: [],
@@ -86,14 +89,14 @@ describe('measuredSet', () => {
       cells.map(({ n, settings, values, samples }) => [n, settings, values['zswpout'], samples?.['zswpout']]),
       [
         [2, { 'vm.page-cluster': '0' }, 3, [4, 2]],
-        [1, { 'vm.page-cluster': '3' }, 9, undefined],
+        [1, { 'vm.page-cluster': '3' }, 9, [9]],
       ],
     );
   });
 
   it('does not mix sources or machines', () => {
     assert.throws(() => measuredSet([resultOf([]), resultOf([], { source: 'model' })]), UsageError);
-    assert.throws(() => measuredSet([resultOf([]), resultOf([], { machine: 'another' })]), UsageError);
+    assert.throws(() => measuredSet([resultOf([]), resultOf([], { hardware: 'another' })]), UsageError);
     assert.throws(() => measuredSet([]), UsageError);
   });
 });
