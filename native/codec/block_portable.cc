@@ -8,30 +8,54 @@
 namespace iaa_zswap::codec {
 namespace {
 
-constexpr uint32_t kVectorBytes = 8;
+// Loops over arrays are written so that compilers make vectors of them, with what every CPU of the
+// architecture has.
+
+constexpr uint32_t kVectorBytes = 32;
 
 inline uint32_t match_length(const uint8_t* a, const uint8_t* b) {
-  uint64_t left = 0;
-  uint64_t right = 0;
-  std::memcpy(&left, a, sizeof left);
-  std::memcpy(&right, b, sizeof right);
-  // Of 0 countr_zero is 64, which is all 8 bytes.
-  return static_cast<uint32_t>(std::countr_zero(left ^ right)) / 8;
+  std::array<uint64_t, kVectorBytes / 8> left;   // NOLINT(*-member-init): filled next
+  std::array<uint64_t, kVectorBytes / 8> right;  // NOLINT(*-member-init)
+  std::memcpy(left.data(), a, kVectorBytes);
+  std::memcpy(right.data(), b, kVectorBytes);
+  for (uint32_t i = 0; i < left.size(); ++i) {
+    const uint64_t difference = left[i] ^ right[i];
+    if (difference != 0) return 8 * i + static_cast<uint32_t>(std::countr_zero(difference)) / 8;
+  }
+  return kVectorBytes;
+}
+
+// One bit for each flag, which are 0 or 1.
+inline uint64_t bits_of(const std::array<uint8_t, kChunk>& flags) {
+  uint64_t bits = 0;
+  for (uint32_t i = 0; i < kChunk; i += 8) {
+    uint64_t eight = 0;
+    for (uint32_t k = 0; k < 8; ++k) eight |= uint64_t{flags[i + k]} << (8 * k);
+    // Flag k, at bit 8k, is added at bit 56 + k, and nothing else is that does not pass bit 63.
+    bits |= (eight * 0x0102040810204080U >> 56) << i;
+  }
+  return bits;
 }
 
 inline uint64_t equal_bytes(const uint8_t* a, const uint8_t* b) {
-  uint64_t equal = 0;
-  for (uint32_t i = 0; i < kChunk; ++i) equal |= uint64_t{a[i] == b[i]} << i;
-  return equal;
+  std::array<uint8_t, kChunk> equal;  // NOLINT(*-member-init): filled next
+  for (uint32_t i = 0; i < kChunk; ++i) equal[i] = a[i] == b[i] ? 1 : 0;
+  return bits_of(equal);
 }
 
 void hash(const uint8_t* data, uint32_t first, LookUps& look_ups) {
-  for (uint32_t i = 0; i < kChunk; ++i) {
-    const uint32_t low = data[i] | uint32_t{data[i + 1]} << 8;
-    const uint32_t high = data[i + 2] | uint32_t{data[i + 3]} << 8;
-    const auto product = static_cast<uint16_t>(low * kHashLow + high * kHashHigh);
-    look_ups.hash[i] = static_cast<uint16_t>(product >> kTagBits);
-    look_ups.value[i] = static_cast<uint16_t>(uint32_t{product} << kHashBits | (first + i));
+  // Words at even and at odd positions.
+  std::array<std::array<uint16_t, kChunk / 2 + 1>, 2> words;  // NOLINT(*-member-init): filled next
+  std::memcpy(words[0].data(), data, sizeof words[0]);
+  std::memcpy(words[1].data(), data + 1, sizeof words[1]);
+  for (uint32_t i = 0; i < kChunk / 2; ++i) {
+    for (uint32_t odd = 0; odd < 2; ++odd) {
+      const auto product =
+          static_cast<uint16_t>(words[odd][i] * kHashLow + words[odd][i + 1] * kHashHigh);
+      const uint32_t at = 2 * i + odd;
+      look_ups.hash[at] = static_cast<uint16_t>(product >> kTagBits);
+      look_ups.value[at] = static_cast<uint16_t>(uint32_t{product} << kHashBits | (first + at));
+    }
   }
 }
 
@@ -39,18 +63,18 @@ void hash(const uint8_t* data, uint32_t first, LookUps& look_ups) {
 // hash more than any.
 template <bool HasHistory>
 uint64_t find(const LookUps& look_ups, uint32_t first, uint16_t* previous) {
-  uint64_t found = 0;
+  std::array<uint8_t, kChunk> found;  // NOLINT(*-member-init): filled next
   for (uint32_t i = 0; i < kChunk; ++i) {
-    const uint32_t position = first + i;
-    const uint32_t tag = look_ups.value[i] & (0xFFFFU << kHashBits);
-    const uint32_t entry = (look_ups.held[i] - tag) & 0xFFFF;
-    const bool valid = entry < (HasHistory ? kBlock : position);
+    const auto position = static_cast<uint16_t>(first + i);
+    const auto tag = static_cast<uint16_t>(look_ups.value[i] & (0xFFFFU << kHashBits));
+    const auto entry = static_cast<uint16_t>(look_ups.held[i] - tag);
+    const uint16_t limit = HasHistory ? uint16_t{kBlock} : position;
     // What does not come before is from the block before.
-    const uint32_t index = entry + (entry < position ? kHistory : 0);
-    previous[i] = static_cast<uint16_t>(valid ? index : kHistory + position);
-    found |= uint64_t{valid} << i;
+    const auto index = static_cast<uint16_t>(entry + (entry < position ? kHistory : 0));
+    previous[i] = entry < limit ? index : static_cast<uint16_t>(kHistory + position);
+    found[i] = entry < limit ? 1 : 0;
   }
-  return found;
+  return bits_of(found);
 }
 
 }  // namespace
