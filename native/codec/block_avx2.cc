@@ -154,7 +154,7 @@ constexpr std::array<uint64_t, 1U << kAtOnce> spreads() {
   for (size_t set = 0; set < result.size(); ++set) {
     uint32_t at = 0;
     for (uint32_t i = 0; i < kAtOnce; ++i, at += 8) {
-      at += set >> i & 1;
+      at += static_cast<uint32_t>(set >> i & 1);
       result[set] |= uint64_t{0xFF} << at;
     }
   }

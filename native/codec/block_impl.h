@@ -72,11 +72,11 @@ void look_up(Workspace& workspace, std::span<const uint8_t> chunks) {
   // Some chunks are taken together, in turns with others: narrow stores have to leave the store
   // buffer before they can be loaded as vectors without a stall.
   constexpr size_t kTogether = 4;
-  struct Group {
+  struct Group {  // NOLINT(*-member-init): filled in turn
     std::array<LookUps, kTogether> look_ups;
     std::span<const uint8_t> chunks;
   };
-  std::array<Group, 2> groups;  // NOLINT(*-member-init): filled group by group
+  std::array<Group, 2> groups;  // NOLINT(*-member-init)
   groups[1].chunks = {};
   uint16_t* table = workspace.table.data();
   Late late = {.hash = 0, .value = table[0]};
@@ -199,7 +199,7 @@ inline void step(const Workspace& workspace, Lane& lane, uint32_t max_match) {
     ++lane.out;
     return;
   }
-  size_t last_but_one = workspace.previous[last];
+  size_t last_but_one = workspace.previous[last];  // NOLINT(misc-const-correctness): else it is
   if constexpr (HasHistory) {
     last_but_one = index - last_but_one <= kHistory ? last_but_one : last;
   }

@@ -152,7 +152,7 @@ class BitReader {
 
 }  // namespace
 
-struct Decoder::Workspace {
+struct Decoder::Workspace {  // NOLINT(*-member-init): make_unique fills it
   std::array<uint8_t, kHistory + kPiece + kSlack> output;
   LoopLiterals literals = loop_literals();  // after the output, as LoopState asks for
   DecodeTables tables;

@@ -43,9 +43,10 @@ using LengthCounts = std::array<uint32_t, kLiteralLengthSymbols>;
 // ascending, queue of inner nodes.
 LengthCounts tree_lengths(std::span<const uint32_t> weights) {
   const size_t leaves = weights.size();
-  std::array<uint32_t, 2 * kLiteralLengthSymbols> weight;  // NOLINT(*-member-init): filled in order
-  std::array<uint16_t, 2 * kLiteralLengthSymbols> parent;  // NOLINT(*-member-init)
-  std::copy(weights.begin(), weights.end(), weight.begin());
+  constexpr size_t kNodes = size_t{2} * kLiteralLengthSymbols;
+  std::array<uint32_t, kNodes> weight;  // NOLINT(*-member-init): filled in order
+  std::array<uint16_t, kNodes> parent;  // NOLINT(*-member-init)
+  std::ranges::copy(weights, weight.begin());
   size_t leaf = 0;
   size_t inner = leaves;
   const size_t nodes = 2 * leaves - 1;
@@ -76,7 +77,7 @@ struct Run {
   uint8_t extra_bits;
 };
 
-struct Runs {
+struct Runs {  // NOLINT(*-member-init): filled by add()
   std::array<Run, kLiteralLengthSymbols + kDistanceSymbols> runs;
   size_t count = 0;
   void add(uint32_t symbol, size_t extra, uint32_t extra_bits) {
@@ -122,7 +123,9 @@ void huffman_lengths(std::span<const uint32_t> counts, uint32_t limit, std::span
   std::array<Leaf, kLiteralLengthSymbols> used;  // NOLINT(*-member-init): filled next
   size_t count = 0;
   for (size_t symbol = 0; symbol < counts.size(); ++symbol) {
-    if (counts[symbol] != 0) used.at(count++) = {counts[symbol], static_cast<uint32_t>(symbol)};
+    if (counts[symbol] != 0) {
+      used.at(count++) = {.count = counts[symbol], .symbol = static_cast<uint32_t>(symbol)};
+    }
   }
   if (count <= 1) {
     if (count == 1) lengths[used[0].symbol] = 1;

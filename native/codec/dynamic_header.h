@@ -28,7 +28,7 @@ struct Field {
 };
 
 // The codes of one dynamic block and the header that describes them (RFC 1951, 3.2.7).
-struct DynamicCodes {
+struct DynamicCodes {  // NOLINT(*-member-init): filled by dynamic_codes()
   std::array<Code, kLiteralLengthSymbols> literal_length;
   std::array<Code, kDistanceSymbols> distance;
   // BFINAL and BTYPE, three counts, the lengths of the code length codes, all lengths.

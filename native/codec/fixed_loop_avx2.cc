@@ -30,9 +30,10 @@ struct Shuffle {
 };
 
 constexpr uint32_t kIsLiteral = 0x80;
+constexpr uint32_t kNoLiteral = 0x20;
 struct Tables {
-  // Per nine bits that begin with a literal: 32 when they do not; else where its successor is in
-  // the entry of `second`, the number of bits << 8 and the literal << 16.
+  // Per nine bits that begin with a literal: kNoLiteral when they do not; else where its successor
+  // is in the entry of `second`, the number of bits << 8 and the literal << 16.
   std::array<uint32_t, 512> first;
   // Per ten bits after eight of a first literal: number of bits and literal << 8 of the second one,
   // if it is one; in the upper half those after nine bits.
@@ -66,33 +67,36 @@ constexpr Shuffle shuffle_of(size_t distance, size_t literals) {
   return shuffle;
 }
 
-constexpr Tables make_tables() {
-  Tables tables{};
+constexpr void add_literals_and_lengths(Tables& tables) {
   const auto codes = fixed_literal_length_codes();
-  const auto distances = fixed_distance_codes();
-  tables.first.fill(32);
+  tables.first.fill(kNoLiteral);
   std::array<uint32_t, 512> seconds{};
-  for (uint32_t symbol = 0; symbol < kLiteralLengthSymbols; ++symbol) {
+  for (uint32_t symbol = 0; symbol < kEndOfBlock; ++symbol) {
     const Code code = codes.at(symbol);
-    const DecodeEntry entry = literal_length_entry(symbol);
-    for (uint32_t i = code.bits; i < 512; i += 1U << code.length) {
-      if (symbol < kEndOfBlock) {
-        tables.first.at(i) =
-            (code.length == 9 ? 16U : 0U) | uint32_t{code.length} << 8 | symbol << 16;
-        seconds.at(i) = code.length | symbol << 8;
-        tables.length.at(i) = with_value(1) | kIsLiteral | code.length;
-      } else {
-        tables.length.at(i) = with_value(value_of(entry)) | dropped_bits(entry) << 8 | code.length;
-      }
+    const uint32_t step = 1U << code.length;
+    for (uint32_t i = code.bits; i < 512; i += step) {
+      tables.first.at(i) =
+          (code.length == 9 ? 16U : 0U) | uint32_t{code.length} << 8 | symbol << 16;
+      seconds.at(i) = code.length | symbol << 8;
+      tables.length.at(i) = with_value(1) | kIsLiteral | code.length;
     }
-    const uint32_t end = 1U << kLoopBits;
-    if (symbol < kEndOfBlock) {
-      for (uint32_t i = code.bits; i < end; i += 1U << code.length) tables.bits.at(i) = code.length;
-    }
+    for (uint32_t i = code.bits; i < tables.bits.size(); i += step) tables.bits.at(i) = code.length;
   }
   for (uint32_t i = 0; i < 1024; ++i) {
     tables.second.at(i) = seconds.at(i % 512) | seconds.at(i / 2) << 16;
   }
+  for (uint32_t symbol = kEndOfBlock; symbol < kLiteralLengthSymbols; ++symbol) {
+    const Code code = codes.at(symbol);
+    const DecodeEntry entry = literal_length_entry(symbol);
+    for (uint32_t i = code.bits; i < 512; i += 1U << code.length) {
+      tables.length.at(i) = with_value(value_of(entry)) | dropped_bits(entry) << 8 | code.length;
+    }
+  }
+}
+
+constexpr void add_distances(Tables& tables) {
+  const auto codes = fixed_literal_length_codes();
+  const auto distances = fixed_distance_codes();
   for (uint32_t symbol = 0; symbol < kDistanceSymbols; ++symbol) {
     const DecodeEntry entry = distance_entry(symbol);
     if (value_of(entry) > kHistory) continue;
@@ -104,11 +108,17 @@ constexpr Tables make_tables() {
       const uint32_t before = uint32_t{length_code.length} + of.extra_bits;
       const uint32_t first = length_code.bits | uint32_t{of.extra} << length_code.length |
                              uint32_t{code.bits} << before;
-      for (uint32_t i = first; i < 1U << kLoopBits; i += 1U << (before + code.length)) {
+      for (uint32_t i = first; i < tables.bits.size(); i += 1U << (before + code.length)) {
         tables.bits.at(i) = static_cast<uint8_t>(before + code.length + dropped_bits(entry));
       }
     }
   }
+}
+
+constexpr Tables make_tables() {
+  Tables tables{};
+  add_literals_and_lengths(tables);
+  add_distances(tables);
   for (size_t distance = 1; distance <= kApart; ++distance) {
     for (size_t literals = 0; literals <= kBefore; ++literals) {
       tables.shuffle.at(distance).at(literals) = shuffle_of(distance, literals);
@@ -117,6 +127,18 @@ constexpr Tables make_tables() {
   return tables;
 }
 constinit const Tables kTables = make_tables();
+
+// Per five bits that begin with a literal, whether its code has nine bits; else it has eight.
+constexpr uint32_t nine_bits() {
+  uint32_t set = 0;
+  const auto codes = fixed_literal_length_codes();
+  for (uint32_t symbol = 0; symbol < kEndOfBlock; ++symbol) {
+    const Code code = codes.at(symbol);
+    if (code.length == 9) set |= 1U << (code.bits & 31);
+  }
+  return set;
+}
+constexpr uint32_t kNineBits = nine_bits();
 
 inline __m128i load(const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); }
 
@@ -158,16 +180,28 @@ void run(LoopState& state) {
     in += (63 - count) >> 3;
     count |= 56;
   };
-  // As many as a refill is enough for; false when there is something else before that.
+  // As many as a refill is enough for; none, and false, when there is something else among them.
+  // No look-up waits for the one before: five bits tell how long a literal's code is.
   const auto take_literals = [&] {
-    for (int pair = 0; pair < 3; ++pair) {
-      const Literals found = literals_at(tables, tables.first[bits & 511], bits);
-      std::memcpy(memory + to, &found.bytes, 2);
-      to += found.bits >> 3;
-      bits >>= found.bits;
-      count -= found.bits;
-      if (found.bits < 16) return false;
+    constexpr uint32_t kLiterals = 6;
+    uint64_t rest = bits;
+    uint64_t bytes = 0;
+    uint32_t nines = 0;
+    uint32_t others = 0;
+#pragma GCC unroll 6
+    for (uint32_t i = 0; i < kLiterals; ++i) {
+      const uint32_t entry = tables.first[rest & 511];
+      const uint32_t nine = kNineBits >> (rest & 31) & 1;
+      rest = rest >> 8 >> nine;
+      nines += nine;
+      others |= entry;
+      bytes |= uint64_t{entry >> 16} << (8 * i);
     }
+    if ((others & kNoLiteral) != 0) return false;
+    std::memcpy(memory + to, &bytes, sizeof bytes);
+    to += kLiterals;
+    bits = rest;
+    count -= 8 * kLiterals + nines;
     return true;
   };
   while (in <= last_in && to < state.to_end) {
