@@ -295,7 +295,10 @@ class Decoder::Run {
     ErrorCode error = ErrorCode::kNone;
     bool done = false;
     while (!done && make_room()) {
-      if (reader_.has_word()) run_loop();
+      if (reader_.has_word()) {
+        run_loop();
+        if (to_ >= piece_end()) continue;
+      }
       // One symbol that the loop does not take, or all after its end.
       done = decode_piece(kFixedDecodeTables, reader_.has_word() ? to_ + 1 : piece_end(), error);
     }

@@ -31,8 +31,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Completion check = decoder.check(in, kLimit);
   if (check.status != completion.status || check.error != completion.error) std::abort();
   const Completion plain = without_loop.check(in, kLimit);
-  if (plain.status != completion.status || plain.error != completion.error) std::abort();
-  if (plain.consumed != completion.consumed || plain.crc != check.crc) std::abort();
+  // Of a stream that has more output than fits and ends too soon, either may be told.
+  const auto ends_or_overflows = [](const Completion& of) {
+    return of.status == Status::kOutputOverflow || of.error == ErrorCode::kNoEndOfBlock;
+  };
+  if (!(ends_or_overflows(plain) && ends_or_overflows(completion))) {
+    if (plain.status != completion.status || plain.error != completion.error) std::abort();
+    if (plain.consumed != completion.consumed || plain.crc != check.crc) std::abort();
+  }
 
   if (completion.status == Status::kSuccess) {
     if (completion.consumed > size || completion.output_size > kLimit) std::abort();

@@ -99,6 +99,32 @@ void test_other_encoders(codec::Decoder& decoder) {
   }
 }
 
+/** The longest matches right after the places where the decoder makes room for more output. */
+void test_end_of_piece(codec::Decoder& decoder) {
+  for (uint32_t lead = 8160; lead < 8200; ++lead) {
+    for (uint32_t first = 3; first < 6; ++first) {
+      Bits stream;
+      stream.put(0b011, 3);
+      const auto literals = [&](uint32_t count) {
+        for (; count > 0; --count) stream.code(0x30 + 'P', 8);
+      };
+      literals(1);
+      stream.code(first - 2, 7).code(0, 5);  // as long as that, distance 1
+      literals(lead);
+      stream.code(272 - 256, 7).put(1, 2).code(9, 5).put(7, 3);  // 32 bytes, distance 32
+      literals(3);
+      stream.code(0b11000101, 8).code(9, 5).put(7, 3);  // 258 bytes
+      literals(600);
+      stream.put(0, 7);
+      Bytes expected(20'000);
+      test::check(zlib_inflate(stream.bytes(), expected));
+      Bytes out(expected.size());
+      test::check(decoder.decompress(stream.bytes(), out).status == Status::kSuccess);
+      test::check(out == expected);
+    }
+  }
+}
+
 void test_trailing_bytes(codec::Decoder& decoder) {
   const Bytes page = generated_page(4);
   Bytes stream = zlib_deflate(page, 6, 12, Z_DEFAULT_STRATEGY);
@@ -222,6 +248,7 @@ int main() {
   std::array<Decoder, 2> decoders = {Decoder(), Decoder(nullptr)};
   for (Decoder& decoder : decoders) {
     iaa_zswap::test_other_encoders(decoder);
+    iaa_zswap::test_end_of_piece(decoder);
     iaa_zswap::test_trailing_bytes(decoder);
     iaa_zswap::test_truncated(decoder);
     iaa_zswap::test_damaged(decoder);
