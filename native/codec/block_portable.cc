@@ -50,8 +50,9 @@ void hash(const uint8_t* data, uint32_t first, LookUps& look_ups) {
   std::memcpy(words[1].data(), data + 1, sizeof words[1]);
   for (uint32_t i = 0; i < kChunk / 2; ++i) {
     for (uint32_t odd = 0; odd < 2; ++odd) {
-      const auto product =
-          static_cast<uint16_t>(words[odd][i] * kHashLow + words[odd][i + 1] * kHashHigh);
+      const uint32_t low = words[odd][i];
+      const uint32_t high = words[odd][i + 1];
+      const auto product = static_cast<uint16_t>(low * kHashLow + high * kHashHigh);
       const uint32_t at = 2 * i + odd;
       look_ups.hash[at] = static_cast<uint16_t>(product >> kTagBits);
       look_ups.value[at] = static_cast<uint16_t>(uint32_t{product} << kHashBits | (first + at));
