@@ -9,7 +9,8 @@ using enum Source;
 
 constexpr std::array kConstants = {
     Constant{"usemem_write_page", "ns", kMeasured,
-             "vm-scalability's store loop, gcc -O, 0.35 s a GiB on EPYC (docs/usemem.md)",
+             "vm-scalability's store loop, gcc -O: 0.35 s a GiB (docs/usemem.md) on an EPYC at 3.9 "
+             "GHz",
              &Constants::usemem_write_page},
     Constant{"usemem_start_skew", "ns", kAssumed, "between the wake-ups of two of usemem's tasks",
              &Constants::usemem_start_skew},
@@ -23,13 +24,17 @@ constexpr std::array kConstants = {
     Constant{"reclaim_page", "ns", kFitted,
              "all of reclaim and store but zswap's entry and the compression, for a page",
              &Constants::reclaim_page},
-    Constant{"pmd_folio_permille", "1/1000", kFitted,
-             "what work on a page of a PMD-sized folio takes of that of a 64 KiB one; sizes "
-             "between them in proportion of their orders",
-             &Constants::pmd_folio_permille},
-    Constant{"free_page", "ns", kFitted,
-             "freeing a resident page at exit; one page at a time, machine-wide",
-             &Constants::free_page},
+    Constant{"contended_page", "ns", kFitted,
+             "the locks and counters that a page which is reclaimed, or freed while resident, goes "
+             "through; one page at a time, machine-wide",
+             &Constants::contended_page},
+    Constant{"pmd_reclaim_permille", "1/1000", kFitted,
+             "reclaim_page of PMD-sized folios, of that of 64 KiB ones; sizes between them in "
+             "proportion of their orders",
+             &Constants::pmd_reclaim_permille},
+    Constant{"pmd_contended_permille", "1/1000", kFitted,
+             "the same for what goes one at a time: contended_page, and entries that are freed",
+             &Constants::pmd_contended_permille},
     Constant{"zswap_entry_mainline", "ns", kFitted,
              "zswap's common path for an entry: when stored, and when freed, then one at a time",
              &Constants::zswap_entry_mainline},

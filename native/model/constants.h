@@ -25,7 +25,7 @@ enum class Source : std::uint8_t {
  */
 struct Constants {
   // Workloads in user space.
-  std::int64_t usemem_write_page = 1335;
+  std::int64_t usemem_write_page = 2'100;
   std::int64_t usemem_start_skew = 5'000;
   std::int64_t jitter_permille = 50;
 
@@ -33,16 +33,17 @@ struct Constants {
   std::int64_t fault = 2'000;
   std::int64_t clear_page = 400;
   std::int64_t swap_in_page = 6'000;
-  std::int64_t reclaim_page = 12'600;
-  std::int64_t pmd_folio_permille = 880;
-  std::int64_t free_page = 430;
+  std::int64_t reclaim_page = 9'600;
+  std::int64_t contended_page = 460;
+  std::int64_t pmd_reclaim_permille = 750;
+  std::int64_t pmd_contended_permille = 880;
 
   // zswap's own work on an entry, when it stores it and when it frees it.
   std::int64_t zswap_entry_mainline = 400;
   std::int64_t zswap_entry_v9 = 290;
 
   // Compressors in software, on usemem's counters; the others relative to zstd.
-  std::int64_t zstd_compress = 17'200;
+  std::int64_t zstd_compress = 20'500;
   std::int64_t zstd_decompress_permille = 400;
   std::int64_t lzo_compress_permille = 235;
   std::int64_t lzo_decompress_permille = 88;

@@ -33,6 +33,7 @@ Machine::Machine(Config config, std::unique_ptr<PageContent> content, PageWitnes
                     .memcg = &memcg_,
                     .swap = &swap_,
                     .swap_device = &swap_device_,
+                    .contended = &contended_,
                     .content = content_.get(),
                     .iaa = iaa_.get(),
                     .counters = &counters_,

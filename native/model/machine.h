@@ -87,6 +87,7 @@ class Machine {
   Memcg memcg_;
   SwapArea swap_;
   Server swap_device_;
+  Server contended_;
   std::unique_ptr<Zswap> zswap_;
   std::unique_ptr<Memory> memory_;
   std::size_t next_event_ = 0;

@@ -26,6 +26,13 @@ std::int64_t order_of(std::uint32_t pages) {
   return order;
 }
 
+/** Time of all pages of a folio, from that of a page in a 64 KiB folio and the part in a PMD's. */
+Time scaled(Time page_time, std::int64_t pmd_permille, std::uint32_t pages) {
+  const std::int64_t above = std::max<std::int64_t>(0, order_of(pages) - kCostOrder);
+  const std::int64_t less = (1000 - pmd_permille) * above / (kPmdOrder - kCostOrder);
+  return page_time * pages * (1000 - less) / 1000;
+}
+
 Gfp large_folio_gfp(Defrag defrag) {
   switch (defrag) {
     case Defrag::kNoReclaim:
@@ -50,10 +57,13 @@ Memory::Memory(const Parts& parts, Zswap* zswap, const Config& config, std::uint
   for (Owner& owner : owners_) owner.tables.resize((pages + kPmdPages - 1) / kPmdPages);
 }
 
-Time Memory::scaled(Time time, std::uint32_t pages) const {
-  const std::int64_t above = std::max<std::int64_t>(0, order_of(pages) - kCostOrder);
-  const std::int64_t less = (1000 - constants_.pmd_folio_permille) * above / (kPmdOrder - kCostOrder);
-  return time * pages * (1000 - less) / 1000;
+PageWork Memory::reclaim_work(std::uint32_t pages) const {
+  return {.alone = scaled(constants_.reclaim_page, constants_.pmd_reclaim_permille, pages) / pages,
+          .contended = contended_time(constants_.contended_page, pages) / pages};
+}
+
+Time Memory::contended_time(Time page_time, std::uint32_t pages) const {
+  return scaled(page_time, constants_.pmd_contended_permille, pages);
 }
 
 // --- Faults
@@ -476,9 +486,9 @@ Co<std::uint32_t> Memory::page_out(Task* task, FolioId id) {
     }
     co_return 0;
   }
-  const Time work = scaled(constants_.reclaim_page, pages) / pages;
+  const PageWork work = reclaim_work(pages);
   if (parts_.content->is_zero()) {
-    co_await parts_.scheduler->work(task, work * pages, Mode::kSystem);
+    co_await parts_.scheduler->work(task, work.alone * pages, Mode::kSystem);
     parts_.counters->swpout_zero += pages;
     co_return remove_mapping_of(task->cpu, id, Place::kZero);
   }
@@ -553,11 +563,11 @@ Time Memory::freeing_time(FolioId id) const {
       return 0;
     case Place::kResident:
     case Place::kStoring:
-      return scaled(constants_.free_page, pages);
+      return contended_time(constants_.contended_page, pages);
     default:
-      return scaled(features_.batched_store ? constants_.zswap_entry_v9
-                                            : constants_.zswap_entry_mainline,
-                    pages);
+      return contended_time(features_.batched_store ? constants_.zswap_entry_v9
+                                                    : constants_.zswap_entry_mainline,
+                            pages);
   }
 }
 
@@ -580,7 +590,7 @@ Co<> Memory::free_all(Task* task, std::uint32_t owner) {
     for (std::uint32_t i = first; i < end; ++i) time += slot_freeing_time(folios.slot(owner, i));
     if (time > 0) {
       co_await parts_.scheduler->spin_until(task,
-                                            freeing_.serve(parts_.simulation->now(), time));
+                                            parts_.contended->serve(parts_.simulation->now(), time));
     }
     for (std::uint32_t i = first; i < end; ++i) free_slot(task->cpu, folios.slot(owner, i));
     const std::uint64_t table = (std::uint64_t{first} << folios.order()) / kPmdPages;

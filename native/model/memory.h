@@ -75,7 +75,8 @@ class Memory {
     bool write;
   };
 
-  [[nodiscard]] Time scaled(Time time, std::uint32_t pages) const;
+  [[nodiscard]] PageWork reclaim_work(std::uint32_t pages) const;
+  [[nodiscard]] Time contended_time(Time page_time, std::uint32_t pages) const;
 
   // Faults.
   Co<bool> fault(Task* task, Access access, FolioId id);
@@ -124,8 +125,6 @@ class Memory {
   std::uint64_t resident_ = 0;
   std::uint64_t tables_ = 0;
   std::uint64_t large_folios_ = 0;
-  /** Contended counters and locks that freeing goes through, one page at a time. */
-  Server freeing_;
 };
 
 }  // namespace iaa_zswap::model

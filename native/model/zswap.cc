@@ -168,7 +168,7 @@ Co<bool> Zswap::make_room(Task* task) {
 
 // --- Store
 
-Co<bool> Zswap::store(Task* task, FolioId id, Time page_work) {
+Co<bool> Zswap::store(Task* task, FolioId id, PageWork work) {
   const std::uint32_t pages = parts_.folios->pages_of(id);
   bool may = config_.enabled && (pages == 1 || features_.large_folios);
   if (may) may = co_await make_room(task);
@@ -177,14 +177,14 @@ Co<bool> Zswap::store(Task* task, FolioId id, Time page_work) {
     may = false;
   }
   if (!may) {
-    co_await parts_.scheduler->work(task, page_work * pages, Mode::kSystem);
+    co_await parts_.scheduler->work(task, work.alone * pages, Mode::kSystem);
     co_return false;
   }
   const std::uint32_t number = current_;
   Pool* pool = pools_.at(number).get();
   ++pool->users;
   Progress progress;
-  const bool stored = co_await store_pages(task, id, pool, page_work, &progress);
+  const bool stored = co_await store_pages(task, id, pool, work, &progress);
   if (stored) {
     finish(id, number, progress);
   } else {
@@ -196,22 +196,24 @@ Co<bool> Zswap::store(Task* task, FolioId id, Time page_work) {
   co_return stored;
 }
 
-Co<bool> Zswap::store_pages(Task* task, FolioId id, Pool* pool, Time page_work,
+Co<bool> Zswap::store_pages(Task* task, FolioId id, Pool* pool, PageWork work,
                             Progress* progress) {
   const std::uint32_t all = parts_.folios->pages_of(id);
-  const Time work = page_work + (features_.batched_store ? constants_.zswap_entry_v9
-                                                         : constants_.zswap_entry_mainline);
+  const Time alone = work.alone + (features_.batched_store ? constants_.zswap_entry_v9
+                                                           : constants_.zswap_entry_mainline);
   for (std::uint32_t begin = 0; begin < all; begin += kMaxBatch) {
     const std::uint32_t pages = std::min(kMaxBatch, all - begin);
     bool stored = false;
     if (pool->compressor != Compressor::kDeflateIaa) {
-      stored = co_await store_by_software(task, id, pool, pages, work, progress);
+      stored = co_await store_by_software(task, id, pool, pages, alone, progress);
     } else if (pool->requests == 1 || pages == 1) {
-      stored = co_await store_by_device(task, id, pool, pages, work, progress);
+      stored = co_await store_by_device(task, id, pool, pages, alone, progress);
     } else {
-      stored = co_await store_batch(task, id, pool, pages, work, progress);
+      stored = co_await store_batch(task, id, pool, pages, alone, progress);
     }
     if (!stored) co_return false;
+    co_await parts_.scheduler->spin_until(
+        task, parts_.contended->serve(parts_.simulation->now(), work.contended * pages));
   }
   co_return true;
 }

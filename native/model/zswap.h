@@ -32,12 +32,20 @@ struct Parts {
   Memcg* memcg;
   SwapArea* swap;
   Server* swap_device;
+  /** The locks and counters that all tasks go through, one page at a time. */
+  Server* contended;
   PageContent* content;
   IaaCrypto* iaa;
   Counters* counters;
   ChromeTrace* trace;
   /** Of a test; usually none. */
   PageWitness* witness;
+};
+
+/** Reclaim's work on each page of a folio. */
+struct PageWork {
+  Time alone;
+  Time contended;
 };
 
 /** mm/zswap.c: pools and their change, store, load, invalidate, limits and writeback. */
@@ -48,11 +56,10 @@ class Zswap {
   FramePool& frame_pool() { return parts_.simulation->frame_pool(); }
 
   /**
-   * zswap_store() of a folio that reclaim holds; `page_work` is reclaim's own work on each of its
-   * pages, done meanwhile. When it gives true, all pages are in zswap, but on no list yet; the
+   * zswap_store() of a folio that reclaim holds; `work` is reclaim's own, done meanwhile. When it gives true, all pages are in zswap, but on no list yet; the
    * slot is split then if some were kept as they are for another reason than their content.
    */
-  Co<bool> store(Task* task, FolioId id, Time page_work);
+  Co<bool> store(Task* task, FolioId id, PageWork work);
   /** Stored pages become candidates of writeback. */
   void add_to_lru(FolioId id) { parts_.folios->push_first(lru_, id); }
 
@@ -138,7 +145,7 @@ class Zswap {
   [[nodiscard]] Time software_time(Compressor compressor, bool compress) const;
   [[nodiscard]] bool keeps_incompressible() const;
 
-  Co<bool> store_pages(Task* task, FolioId id, Pool* pool, Time page_work, Progress* progress);
+  Co<bool> store_pages(Task* task, FolioId id, Pool* pool, PageWork work, Progress* progress);
   Co<bool> store_batch(Task* task, FolioId id, Pool* pool, std::uint32_t pages, Time work,
                        Progress* progress);
   Co<bool> store_by_device(Task* task, FolioId id, Pool* pool, std::uint32_t pages, Time work,
