@@ -57,9 +57,6 @@ constexpr std::array kConstants = {
     Constant{"deflate_decompress_permille", "1/1000", kMeasured,
              "of zstd's compression: zlib 1.2.13, counters; also deflate-generic's",
              &Constants::deflate_decompress_permille},
-    Constant{"program_data_permille", "1/1000", kMeasured,
-             "software on a process's heap, in relation to counters: libzstd 1.5",
-             &Constants::program_data_permille},
     Constant{"iaa_submit", "ns", kPublished,
              "preparing and submitting a descriptor: latencies of 3503, 1356 and 706 ns a page "
              "(sequential, batches of 8 on one and on four devices) with submission beside service",

@@ -4,6 +4,7 @@ namespace iaa_zswap::model {
 
 FolioTable::FolioTable(std::uint32_t tasks, std::uint64_t task_pages, std::uint32_t order)
     : order_(order),
+      task_pages_(task_pages),
       task_slots_(static_cast<std::uint32_t>((task_pages + slot_pages() - 1) >> order)),
       slots_(tasks * task_slots_),
       whole_(slots_) {}

@@ -89,6 +89,10 @@ class FolioTable {
     const std::uint64_t slot = slot_of(id) % task_slots_;
     return (slot << order_) + (is_slot(id) ? 0 : (id - slots_) & (slot_pages() - 1));
   }
+  /** A task's last slot may reach beyond its memory: no large folio fits there. */
+  [[nodiscard]] bool fits(FolioId slot) const {
+    return first_page(slot) + slot_pages() <= task_pages_;
+  }
   /** The record of a page of a split slot. */
   [[nodiscard]] FolioId page(FolioId slot, std::uint32_t index) const {
     return whole_[slot].where + index;
@@ -136,6 +140,7 @@ class FolioTable {
 
  private:
   std::uint32_t order_;
+  std::uint64_t task_pages_;
   std::uint32_t task_slots_;
   FolioId slots_;
   std::vector<Folio> whole_;

@@ -16,9 +16,6 @@ constexpr std::int64_t kEnqcmdsTries = 32;
 
 /** Tries for a descriptor that are made in one go where nobody knows when there will be one. */
 constexpr std::int64_t kTriesAtOnce = 8;
-/** kernel.hung_task_timeout_secs: a task that sleeps longer is reported, and we let it go. */
-constexpr Time kHungTask = 120'000'000'000;
-
 /** Goes on when the devices have said when the batch completes, and it has. */
 struct Known {
   Batch* batch;
@@ -84,8 +81,10 @@ std::uint32_t IaaCrypto::next_wq(std::uint32_t cpu, Operation operation) {
   Cursors& cursors = cursors_[cpu];
   std::uint32_t& cursor =
       compress || !features_.separate_cursors ? cursors.compress : cursors.decompress;
+  // One cursor may serve two tables.
+  if (cursor >= table.size()) cursor = 0;
   const std::uint32_t wq = table[cursor];
-  cursor = cursor + 1 == table.size() ? 0 : cursor + 1;
+  ++cursor;
   // iaa_wq_get() refuses a queue that is gone but still in a table.
   return bound_[wq] ? wq : kNoWq;
 }

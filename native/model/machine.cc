@@ -154,4 +154,23 @@ Counters Machine::counters() const {
   return counters;
 }
 
+std::optional<std::string> Machine::inconsistency() const {
+  const Memory::Pages pages = memory_->count_pages();
+  if (pages.resident != memory_->lru_pages()) return "the LRU does not hold what is resident";
+  if (pages.lost != 0) return "a list leads to a record that is elsewhere";
+  // The worker may outlive the workload.
+  if (!workload_->is_done() || zswap_->is_busy()) return std::nullopt;
+  if (memory_->resident_pages() != 0 || memory_->table_pages() != 0) return "memory is left over";
+  if (zswap_->stored_pages() != 0 || zswap_->stored_bytes() != 0) return "zswap holds pages still";
+  if (zswap_->incompressible_pages() != 0) return "incompressible pages are left over";
+  if (zswap_->total_pages() != 0) return "zsmalloc holds pages still";
+  if (zswap_->pools() != 1) return "old pools are left over";
+  if (swap_.used_pages() != 0) return "swap entries are left over";
+  const std::uint64_t stocked = memcg_.stocked_pages() * kPageBytes + memcg_.stocked_bytes();
+  if ((memcg_.usage() - memory_->fixed_pages()) * kPageBytes != stocked) {
+    return "the cgroup is charged for nothing";
+  }
+  return std::nullopt;
+}
+
 }  // namespace iaa_zswap::model

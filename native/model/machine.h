@@ -63,7 +63,9 @@ class Machine {
   [[nodiscard]] std::uint64_t events() const { return simulation_.events(); }
   [[nodiscard]] std::string trace() const { return trace_.json(); }
 
-  /** What must hold whenever no event is under way; says what does not. For tests. */
+  /** The workload is done, and not hanging. */
+  [[nodiscard]] bool is_done() const { return workload_->is_done(); }
+  /** Something that the parts of the machine do not agree about, for tests; nothing usually. */
   [[nodiscard]] std::optional<std::string> inconsistency() const;
 
  private:

@@ -43,6 +43,10 @@ class Memcg {
     return usage_ < config_.max ? config_.max - usage_ : 0;
   }
 
+  /** A single page can be charged without reclaim. */
+  [[nodiscard]] bool has_room(const Task* task) const {
+    return stocks_[task->cpu].pages > 0 || margin() > 0;
+  }
   /** try_charge_memcg() up to where it would reclaim. */
   Charge try_charge(Task* task, Gfp gfp, std::uint32_t pages);
   /** Folios that are freed go off the counter itself, not into a stock. */

@@ -17,6 +17,8 @@ constexpr Time kLongestDelay = 2'000'000'000;
 constexpr Time kLongestBacklog = 10'000'000;
 /** What a task that waits for the OOM killer's victim sleeps. */
 constexpr Time kVictimWait = 1'000'000;
+/** Faults on single pages that are looked at together. */
+constexpr std::uint32_t kFaultsAtOnce = 16;
 /** Order of the folios that costs are given for. */
 constexpr std::int64_t kCostOrder = 4;
 
@@ -68,76 +70,95 @@ Time Memory::contended_time(Time page_time, std::uint32_t pages) const {
 
 // --- Faults
 
+FolioId Memory::find(std::uint32_t owner, std::uint64_t page) const {
+  const FolioTable& folios = *parts_.folios;
+  const FolioId slot = folios.slot(owner, static_cast<std::uint32_t>(page >> folios.order()));
+  if (folios[slot].place() != Place::kSplit) return slot;
+  return folios.page(slot, static_cast<std::uint32_t>(page & (folios.slot_pages() - 1)));
+}
+
+bool Memory::touch_resident(std::uint32_t owner, std::uint64_t page, bool write) {
+  Folio& folio = (*parts_.folios)[find(owner, page)];
+  if (folio.place() != Place::kResident) return false;
+  folio.young = 1;
+  note({.owner = owner, .first = page, .pages = 1, .write = write}, 1);
+  return true;
+}
+
 Co<bool> Memory::touch(Task* task, std::uint32_t owner, std::uint64_t first, std::uint32_t pages,
                        bool write) {
   FolioTable& folios = *parts_.folios;
+  // What a fault can serve at once: a slot, or the pages of a table where slots are pages.
+  const std::uint64_t stretch = folios.order() == 0 ? kPmdPages : folios.slot_pages();
   const std::uint64_t end = first + pages;
   while (first < end) {
     if (task->death != Death::kNone) co_return false;
-    FolioId id = folios.slot(owner, static_cast<std::uint32_t>(first >> folios.order()));
-    const auto index = static_cast<std::uint32_t>(first & (folios.slot_pages() - 1));
-    if (folios[id].place() == Place::kSplit) id = folios.page(id, index);
-    const std::uint32_t rest = folios.pages_of(id) == 1 ? 1 : folios.slot_pages() - index;
+    const std::uint64_t stop = std::min(end, (first / stretch + 1) * stretch);
     const Access access{.owner = owner,
                         .first = first,
-                        .pages = static_cast<std::uint32_t>(std::min<std::uint64_t>(
-                            rest, end - first)),
+                        .pages = static_cast<std::uint32_t>(stop - first),
                         .write = write};
+    const FolioId id = find(owner, first);
     if (folios[id].place() == Place::kResident) {
       folios[id].young = 1;
-      note(access);
-      first += access.pages;
+      const std::uint32_t served = folios.pages_of(id) == 1 ? 1 : access.pages;
+      note(access, served);
+      first += served;
     } else {
-      const bool served = co_await fault(task, access, id);
-      if (served) first += access.pages;
+      first += co_await fault(task, access, id);
     }
   }
   co_return true;
 }
 
-Co<bool> Memory::fault(Task* task, Access access, FolioId id) {
+Co<std::uint32_t> Memory::fault(Task* task, Access access, FolioId id) {
   FolioTable& folios = *parts_.folios;
-  const std::uint32_t pages = folios.pages_of(id);
-  bool served = false;
+  const bool large = folios.pages_of(id) > 1;
+  std::uint32_t served = 0;
   switch (folios[id].place()) {
     case Place::kStoring:
       // In the swap cache and locked. Whoever waits for it keeps it in memory.
       folios[id].wanted = 1;
       co_await parts_.waiters->until_unlocked(task, id);
-      co_return false;
+      co_return 0;
     case Place::kNone:
-      if (pages > 1) {
-        served = co_await fault_large(task, access.owner, id);
-        if (!served && folios[id].place() == Place::kNone) folios.split(id);
+      if (large) {
+        bool got = false;
+        if (folios.fits(id)) got = co_await fault_large(task, access.owner, id);
+        if (got) served = access.pages;
+        if (!got && folios[id].place() == Place::kNone) folios.split(id);
       } else {
-        served = co_await fault_page(task, access.owner, id);
+        served = co_await fault_pages(task, access);
       }
-      break;
-    case Place::kZswap:
-      if (pages > 1) {
-        zswap_->split(id);
-        co_return false;
-      }
-      served = co_await swap_in(task, access.owner, id);
       break;
     default:
-      if (pages > 1) {
-        parts_.swap->mix(folios[id].where);
-        folios.split(id);
-        co_return false;
+      if (large) {
+        split_swapped(id);
+        co_return 0;
       }
-      served = co_await swap_in(task, access.owner, id);
+      const bool got = co_await swap_in(task, access.owner, id);
+      if (got) served = 1;
       break;
   }
-  if (served) note(access);
+  note(access, served);
   co_await return_to_user(task);
   co_return served;
 }
 
-void Memory::note(const Access& access) {
+void Memory::split_swapped(FolioId slot) {
+  FolioTable& folios = *parts_.folios;
+  if (folios[slot].place() == Place::kZswap) {
+    zswap_->split(slot);
+  } else {
+    parts_.swap->mix(folios[slot].where);
+    folios.split(slot);
+  }
+}
+
+void Memory::note(const Access& access, std::uint32_t pages) {
   PageContent& content = *parts_.content;
   if (parts_.witness == nullptr && !content.changes()) return;
-  for (std::uint64_t page = access.first; page < access.first + access.pages; ++page) {
+  for (std::uint64_t page = access.first; page < access.first + pages; ++page) {
     if (access.write && content.changes()) content.write(access.owner, page);
     if (parts_.witness == nullptr) continue;
     if (access.write) {
@@ -203,16 +224,28 @@ Co<bool> Memory::fault_large(Task* task, std::uint32_t owner, FolioId slot) {
   co_return true;
 }
 
-Co<bool> Memory::fault_page(Task* task, std::uint32_t owner, FolioId page) {
-  const bool table = co_await add_table(task, owner, parts_.folios->first_page(page));
-  if (!table) co_return false;
+Co<std::uint32_t> Memory::fault_pages(Task* task, Access access) {
+  const bool table = co_await add_table(task, access.owner, access.first);
+  if (!table) co_return 0;
   const bool charged = co_await charge(task, 1);
-  if (!charged) co_return false;
-  ++parts_.counters->pgfault;
-  co_await parts_.scheduler->work(task, constants_.fault + constants_.clear_page, Mode::kSystem);
-  ++owners_[owner].pages;
-  map(owner, page);
-  co_return true;
+  if (!charged) co_return 0;
+  // The next ones, too, as far as nothing else comes between: each is a fault of its own.
+  const FolioTable& folios = *parts_.folios;
+  std::uint32_t pages = 1;
+  while (pages < std::min(access.pages, kFaultsAtOnce) && task->pages_over_high == 0 &&
+         folios[find(access.owner, access.first + pages)].place() == Place::kNone &&
+         parts_.memcg->has_room(task)) {
+    parts_.memcg->try_charge(task, Gfp::kReclaim, 1);
+    ++pages;
+  }
+  parts_.counters->pgfault += pages;
+  co_await parts_.scheduler->work(task, (constants_.fault + constants_.clear_page) * pages,
+                                  Mode::kSystem);
+  owners_[access.owner].pages += pages;
+  for (std::uint32_t i = 0; i < pages; ++i) {
+    map(access.owner, find(access.owner, access.first + i));
+  }
+  co_return pages;
 }
 
 Co<bool> Memory::swap_in(Task* task, std::uint32_t owner, FolioId page) {
@@ -236,34 +269,30 @@ Co<bool> Memory::swap_in(Task* task, std::uint32_t owner, FolioId page) {
 }
 
 Co<bool> Memory::read_back(Task* task, FolioId page) {
-  Counters& counters = *parts_.counters;
   const FolioTable& folios = *parts_.folios;
-  switch (folios[page].place()) {
-    case Place::kZero:
-      co_await parts_.scheduler->work(task, constants_.swap_in_page, Mode::kSystem);
-      ++counters.swpin_zero;
-      co_return true;
-    case Place::kSwap: {
-      co_await parts_.scheduler->work(task, constants_.swap_in_page, Mode::kSystem);
-      co_await parts_.scheduler->sleep_until(
-          task, parts_.simulation->now() + constants_.swap_read_latency);
-      ++counters.pswpin;
-      if (parts_.witness != nullptr) {
-        parts_.witness->swapped_in(folios.task_of(page), folios.first_page(page));
-      }
-      co_return true;
+  const Place place = folios[page].place();
+  if (place == Place::kZswap) {
+    const bool loaded = co_await zswap_->load(task, page, constants_.swap_in_page);
+    if (!loaded) {
+      // zswap_load() gives -EIO, and the fault VM_FAULT_SIGBUS.
+      ++parts_.counters->pages_lost;
+      if (task->death == Death::kNone) ++parts_.counters->tasks_bus_error;
+      task->death = Death::kBusError;
     }
-    default: {
-      const bool loaded = co_await zswap_->load(task, page, constants_.swap_in_page);
-      if (!loaded) {
-        // zswap_load() gives -EIO, and the fault VM_FAULT_SIGBUS.
-        ++counters.pages_lost;
-        if (task->death == Death::kNone) ++counters.tasks_bus_error;
-        task->death = Death::kBusError;
-      }
-      co_return loaded;
-    }
+    co_return loaded;
   }
+  co_await parts_.scheduler->work(task, constants_.swap_in_page, Mode::kSystem);
+  if (place == Place::kZero) {
+    ++parts_.counters->swpin_zero;
+  } else {
+    co_await parts_.scheduler->sleep_until(
+        task, parts_.simulation->now() + constants_.swap_read_latency);
+    ++parts_.counters->pswpin;
+  }
+  if (parts_.witness != nullptr) {
+    parts_.witness->swapped_in(folios.task_of(page), folios.first_page(page));
+  }
+  co_return true;
 }
 
 // --- Charging
@@ -271,7 +300,9 @@ Co<bool> Memory::read_back(Task* task, FolioId page) {
 Co<bool> Memory::charge(Task* task, std::uint32_t pages) {
   bool drained = false;
   std::uint32_t retries = kReclaimRetries;
+  const Time begin = parts_.simulation->now();
   while (task->death == Death::kNone) {
+    if (parts_.simulation->now() - begin > kHungTask) co_await parts_.scheduler->hang(task);
     if (parts_.memcg->try_charge(task, Gfp::kReclaim, pages) == Charge::kDone) co_return true;
     const std::uint32_t reclaimed = co_await reclaim(task, pages);
     if (parts_.memcg->margin() >= pages) continue;
@@ -298,7 +329,7 @@ Co<bool> Memory::charge(Task* task, std::uint32_t pages) {
 void Memory::kill_largest() {
   Owner* largest = nullptr;
   for (Owner& owner : owners_) {
-    if (owner.task == nullptr || owner.pages == 0) continue;
+    if (owner.task == nullptr || owner.task->hung || owner.pages == 0) continue;
     // One victim at a time: the memory of a dying one is as good as free.
     if (owner.task->death != Death::kNone) return;
     if (largest == nullptr || owner.pages > largest->pages) largest = &owner;
@@ -447,27 +478,24 @@ bool Memory::add_to_swap(Task* task, FolioId id) {
   return true;
 }
 
-Co<bool> Memory::write_to_swap(Task* task, FolioId id) {
-  FolioTable& folios = *parts_.folios;
-  const std::uint32_t pages = folios.pages_of(id);
-  if (!parts_.memcg->limits().zswap_writeback) {
-    parts_.swap->release(folios[id].where, pages);
-    put_back(id);
-    co_return false;
-  }
+Co<> Memory::write_to_swap(Task* task, FolioId id) {
+  const std::uint32_t pages = parts_.folios->pages_of(id);
   Counters& counters = *parts_.counters;
   counters.pswpout += pages;
   if (pages > 1) ++counters.folio_swpout;
   if (pages == kPmdPages) ++counters.thp_swpout;
-  if (parts_.witness != nullptr) {
-    for (std::uint32_t i = 0; i < pages; ++i) {
-      parts_.witness->swapped_out(folios.task_of(id), folios.first_page(id) + i);
-    }
-  }
+  tell_swapped_out(id);
   const Time done =
       parts_.swap_device->serve(parts_.simulation->now(), constants_.swap_write_page * pages);
   co_await parts_.scheduler->sleep_until(task, done - kLongestBacklog);
-  co_return true;
+}
+
+void Memory::tell_swapped_out(FolioId id) {
+  if (parts_.witness == nullptr) return;
+  const FolioTable& folios = *parts_.folios;
+  for (std::uint32_t i = 0; i < folios.pages_of(id); ++i) {
+    parts_.witness->swapped_out(folios.task_of(id), folios.first_page(id) + i);
+  }
 }
 
 Co<std::uint32_t> Memory::page_out(Task* task, FolioId id) {
@@ -490,12 +518,19 @@ Co<std::uint32_t> Memory::page_out(Task* task, FolioId id) {
   if (parts_.content->is_zero()) {
     co_await parts_.scheduler->work(task, work.alone * pages, Mode::kSystem);
     parts_.counters->swpout_zero += pages;
+    tell_swapped_out(id);
     co_return remove_mapping_of(task->cpu, id, Place::kZero);
   }
   const bool stored = co_await zswap_->store(task, id, work);
   if (stored) co_return remove_mapping(task->cpu, id, Place::kZswap);
-  const bool written = co_await write_to_swap(task, id);
-  co_return written ? remove_mapping_of(task->cpu, id, Place::kSwap) : 0;
+  if (!parts_.memcg->limits().zswap_writeback) {
+    parts_.swap->release(folios[id].where, pages);
+    if (folios[id].orphan != 0) co_return remove_mapping_of(task->cpu, id, Place::kNone);
+    put_back(id);
+    co_return 0;
+  }
+  co_await write_to_swap(task, id);
+  co_return remove_mapping_of(task->cpu, id, Place::kSwap);
 }
 
 std::uint32_t Memory::remove_mapping(std::uint32_t cpu, FolioId id, Place place) {
@@ -511,16 +546,26 @@ std::uint32_t Memory::remove_mapping(std::uint32_t cpu, FolioId id, Place place)
   return removed;
 }
 
+void Memory::drop_copy(std::uint32_t cpu, FolioId id, Place place) {
+  const FolioTable& folios = *parts_.folios;
+  if (place == Place::kNone) return;
+  parts_.swap->release(folios[id].where, folios.pages_of(id));
+  if (place == Place::kZswap) {
+    zswap_->drop(cpu, id);
+  } else if (parts_.witness != nullptr) {
+    for (std::uint32_t i = 0; i < folios.pages_of(id); ++i) {
+      parts_.witness->dropped(folios.task_of(id), folios.first_page(id) + i);
+    }
+  }
+}
+
 std::uint32_t Memory::remove_mapping_of(std::uint32_t cpu, FolioId id, Place place) {
   FolioTable& folios = *parts_.folios;
   const std::uint32_t pages = folios.pages_of(id);
   const std::uint32_t owner = folios.task_of(id);
   Folio& folio = folios[id];
   const bool goes = folio.wanted == 0 && folio.orphan == 0;
-  if (!goes) {
-    if (place == Place::kZswap) zswap_->drop(cpu, id);
-    if (place != Place::kNone) parts_.swap->release(folio.where, pages);
-  }
+  if (!goes) drop_copy(cpu, id, place);
   if (folio.orphan != 0) {
     folio = Folio{};
     if (parts_.witness != nullptr) {
@@ -650,6 +695,26 @@ void Memory::free_record(std::uint32_t cpu, FolioId id) {
   for (std::uint32_t i = 0; i < pages; ++i) {
     parts_.witness->freed(owner, folios.first_page(id) + i);
   }
+}
+
+Memory::Pages Memory::count_pages() const {
+  const FolioTable& folios = *parts_.folios;
+  Pages pages;
+  const auto slots = static_cast<FolioId>(owners_.size() * folios.task_slots());
+  for (FolioId slot = 0; slot < slots; ++slot) {
+    const bool split = folios[slot].place() == Place::kSplit;
+    for (std::uint32_t i = 0; i < (split ? folios.slot_pages() : 1); ++i) {
+      const FolioId id = split ? folios.page(slot, i) : slot;
+      if (folios[id].place() == Place::kResident) pages.resident += folios.pages_of(id);
+    }
+  }
+  std::uint64_t listed = 0;
+  for (FolioId id = lru_.first; id != kNoFolio; id = folios[id].next) {
+    listed += folios.pages_of(id);
+    if (folios[id].place() != Place::kResident) pages.lost += folios.pages_of(id);
+  }
+  if (listed != lru_pages_) ++pages.lost;
+  return pages;
 }
 
 }  // namespace iaa_zswap::model

@@ -34,20 +34,35 @@ class Memory {
   Co<bool> touch(Task* task, std::uint32_t owner, std::uint64_t first, std::uint32_t pages,
                  bool write);
 
+  /** The same for a page that is in memory, which takes no time; false when it is not. */
+  bool touch_resident(std::uint32_t owner, std::uint64_t page, bool write);
+
   /** Frees all memory of an owner, as its exit or munmap(2) does. */
   Co<> free_all(Task* task, std::uint32_t owner);
 
   /** Memory that the workload has and that cannot be reclaimed. */
-  void charge_fixed(std::uint64_t pages) { parts_.memcg->charge_fixed(pages); }
+  void charge_fixed(std::uint64_t pages) {
+    fixed_ += pages;
+    parts_.memcg->charge_fixed(pages);
+  }
 
   // For the counters; pages.
   [[nodiscard]] std::uint64_t resident_pages() const { return resident_; }
   [[nodiscard]] std::uint64_t table_pages() const { return tables_; }
   [[nodiscard]] std::uint64_t large_folios() const { return large_folios_; }
+  [[nodiscard]] std::uint64_t fixed_pages() const { return fixed_; }
+  [[nodiscard]] std::uint64_t lru_pages() const { return lru_pages_; }
   /** The most that an owner ever had in memory. */
   [[nodiscard]] std::uint64_t max_resident(std::uint32_t owner) const {
     return owners_[owner].max_resident;
   }
+
+  /** Pages as the records have them; those on the LRU that are not there are lost. */
+  struct Pages {
+    std::uint64_t resident = 0;
+    std::uint64_t lost = 0;
+  };
+  [[nodiscard]] Pages count_pages() const;
 
  private:
   struct Owner {
@@ -67,7 +82,7 @@ class Memory {
     std::uint64_t scanned = 0;
   };
 
-  /** A part of a task's access that one record serves. */
+  /** A part of a task's access that lies in one slot, or in one page table without larger folios. */
   struct Access {
     std::uint32_t owner;
     std::uint64_t first;
@@ -79,15 +94,17 @@ class Memory {
   [[nodiscard]] Time contended_time(Time page_time, std::uint32_t pages) const;
 
   // Faults.
-  Co<bool> fault(Task* task, Access access, FolioId id);
+  [[nodiscard]] FolioId find(std::uint32_t owner, std::uint64_t page) const;
+  Co<std::uint32_t> fault(Task* task, Access access, FolioId id);
   Co<bool> fault_large(Task* task, std::uint32_t owner, FolioId slot);
-  Co<bool> fault_page(Task* task, std::uint32_t owner, FolioId page);
+  Co<std::uint32_t> fault_pages(Task* task, Access access);
   Co<bool> swap_in(Task* task, std::uint32_t owner, FolioId page);
   Co<bool> read_back(Task* task, FolioId page);
   Co<bool> add_table(Task* task, std::uint32_t owner, std::uint64_t first_page);
   Co<bool> charge(Task* task, std::uint32_t pages);
   void map(std::uint32_t owner, FolioId id);
-  void note(const Access& access);
+  void split_swapped(FolioId slot);
+  void note(const Access& access, std::uint32_t pages);
 
   // memory.high, memory.max.
   Co<> return_to_user(Task* task);
@@ -100,7 +117,9 @@ class Memory {
   [[nodiscard]] bool can_swap() const;
   Isolated isolate();
   Co<std::uint32_t> page_out(Task* task, FolioId id);
-  Co<bool> write_to_swap(Task* task, FolioId id);
+  Co<> write_to_swap(Task* task, FolioId id);
+  void drop_copy(std::uint32_t cpu, FolioId id, Place place);
+  void tell_swapped_out(FolioId id);
   bool add_to_swap(Task* task, FolioId id);
   void put_back(FolioId id);
   void split_resident(FolioId slot);
@@ -125,6 +144,7 @@ class Memory {
   std::uint64_t resident_ = 0;
   std::uint64_t tables_ = 0;
   std::uint64_t large_folios_ = 0;
+  std::uint64_t fixed_ = 0;
 };
 
 }  // namespace iaa_zswap::model

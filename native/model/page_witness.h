@@ -29,11 +29,11 @@ class PageWitness {
   virtual void loaded(std::uint32_t task, std::uint64_t page) = 0;
   /** The copy in zswap went to the swap device. */
   virtual void written_back(std::uint32_t task, std::uint64_t page) = 0;
-  /** A copy went from memory to the swap device. */
+  /** A copy went from memory to the swap device, or to a mark that says that all of it is zero. */
   virtual void swapped_out(std::uint32_t task, std::uint64_t page) = 0;
-  /** The copy on the swap device came into memory, and is gone from there. */
+  /** That copy came into memory, and is gone from there. */
   virtual void swapped_in(std::uint32_t task, std::uint64_t page) = 0;
-  /** The copy in zswap was dropped. */
+  /** The copy in zswap or on the swap device was dropped. */
   virtual void dropped(std::uint32_t task, std::uint64_t page) = 0;
   /** The page's memory was freed: what holds it now is all there is. */
   virtual void reclaimed(std::uint32_t task, std::uint64_t page) = 0;

@@ -41,6 +41,9 @@ struct Task {
   Time burst = 0;
 };
 
+/** kernel.hung_task_timeout_secs: what a task waits for longer is taken for never to come. */
+inline constexpr Time kHungTask = 120'000'000'000;
+
 /** sched_base_slice of machines with eight CPUs and more. */
 inline constexpr Time kSlice = 3'000'000;
 

@@ -26,7 +26,7 @@ class Simulation {
   void run_until(Time limit) {
     limit_ = limit;
     stopped_ = false;
-    while (!stopped_ && queue_.next_time() <= limit_) {
+    while (!stopped_ && !queue_.empty() && queue_.next_time() <= limit_) {
       const Event event = queue_.pop();
       now_ = event.time;
       ++events_;

@@ -149,6 +149,7 @@ class Build final : public Workload {
     for (std::uint32_t i = 0; i < permille / 1000; ++i) {
       const std::uint32_t page = task->random.below(before);
       const bool write = (task->random.next() & 1U) != 0;
+      if (memory_->touch_resident(number, page, write)) continue;
       const bool touched = co_await memory_->touch(task, number, page, 1, write);
       if (!touched) co_return false;
     }

@@ -22,8 +22,6 @@ Zswap::Zswap(const Parts& parts, const Config& config)
       constants_(config.constants),
       failures_(config.failures),
       memory_pages_(config.machine.memory_pages),
-      is_program_data_(config.content.kind == ContentKind::kProgram ||
-                       config.content.kind == ContentKind::kCorpus),
       may_fail_(failures_.zswap_entry + failures_.zsmalloc + failures_.xarray > 0),
       failing_(config.seed, UINT32_MAX) {
   make_current(config_.compressor);
@@ -112,8 +110,7 @@ std::uint32_t Zswap::regular_bytes(const Pool& pool, FolioId id, std::uint32_t p
 
 Time Zswap::software_time(Compressor compressor, bool compress) const {
   const auto of_zstd = [&](std::int64_t permille) {
-    return constants_.zstd_compress * permille / 1000 *
-           (is_program_data_ ? constants_.program_data_permille : 1000) / 1000;
+    return constants_.zstd_compress * permille / 1000;
   };
   switch (compressor) {
     case Compressor::kLzo:
@@ -515,6 +512,11 @@ Co<> Zswap::run_worker(Task* worker) {
 }
 
 // --- For the counters
+
+bool Zswap::is_busy() const {
+  return std::ranges::any_of(
+      pools_, [](const auto& pool) { return pool != nullptr && pool->users > 0; });
+}
 
 std::uint32_t Zswap::pools() const {
   return static_cast<std::uint32_t>(

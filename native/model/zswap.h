@@ -90,6 +90,9 @@ class Zswap {
   void set_accept_threshold(std::uint32_t percent) { config_.accept_threshold_percent = percent; }
   void set_cpu_online(std::uint32_t cpu, bool online);
 
+  /** A store, load or writeback is under way. */
+  [[nodiscard]] bool is_busy() const;
+
   // For the counters.
   [[nodiscard]] std::uint64_t total_pages() const;
   [[nodiscard]] std::uint64_t stored_pages() const { return stored_pages_; }
@@ -172,8 +175,6 @@ class Zswap {
   Constants constants_;
   FailureConfig failures_;
   std::uint64_t memory_pages_;
-  /** Programs' memory, not counters: software takes longer. */
-  bool is_program_data_;
   bool may_fail_;
   Random failing_;
   std::array<std::unique_ptr<Pool>, kPools> pools_;
