@@ -10,8 +10,8 @@ namespace {
 /** Nanoseconds as the format's microseconds. */
 std::string microseconds(Time time) {
   std::array<char, 32> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%" PRId64 ".%03" PRId64, time / 1000,
-                                   time % 1000);
+  const int length =
+      std::snprintf(text.data(), text.size(), "%" PRId64 ".%03" PRId64, time / 1000, time % 1000);
   return {text.data(), static_cast<std::size_t>(length)};
 }
 

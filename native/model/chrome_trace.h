@@ -24,8 +24,8 @@ class ChromeTrace {
   [[nodiscard]] bool is_on() const { return spans_.size() < most_; }
   /** `name` is a literal: it is kept as it is. */
   void span(Kind kind, std::uint32_t track, std::string_view name, Time begin, Time end) {
-    if (is_on()) spans_.push_back({.name = name, .begin = begin, .end = end, .track = track,
-                                   .kind = kind});
+    if (is_on())
+      spans_.push_back({.name = name, .begin = begin, .end = end, .track = track, .kind = kind});
   }
   [[nodiscard]] std::string json() const;
 

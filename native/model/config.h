@@ -173,19 +173,19 @@ struct TraceConfig {
 using WorkloadConfig = std::variant<UsememConfig, BuildConfig, TraceConfig>;
 
 enum class OutsideKind : std::uint8_t {
-  kCpuOffline,          // subject: CPU
-  kCpuOnline,           // subject: CPU
-  kWqUnbind,            // subject: WQ, value: mapping
-  kWqBind,              // subject: WQ, value: mapping
-  kDeviceLoss,          // subject: device; it completes nothing any more
-  kCompressor,          // value: Compressor
-  kZswapEnabled,        // value: 0 or 1
-  kMaxPoolPercent,      // value
-  kAcceptThreshold,     // value: percent
-  kMemoryHigh,          // value: pages
-  kMemoryMax,           // value: pages
-  kSwapMax,             // value: pages
-  kZswapMax,            // value: pages
+  kCpuOffline,       // subject: CPU
+  kCpuOnline,        // subject: CPU
+  kWqUnbind,         // subject: WQ, value: mapping
+  kWqBind,           // subject: WQ, value: mapping
+  kDeviceLoss,       // subject: device; it completes nothing any more
+  kCompressor,       // value: Compressor
+  kZswapEnabled,     // value: 0 or 1
+  kMaxPoolPercent,   // value
+  kAcceptThreshold,  // value: percent
+  kMemoryHigh,       // value: pages
+  kMemoryMax,        // value: pages
+  kSwapMax,          // value: pages
+  kZswapMax,         // value: pages
 };
 
 /** Something that is done to the machine from outside. */

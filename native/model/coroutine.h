@@ -120,9 +120,7 @@ template <typename T = void>
 class [[nodiscard]] Co {
  public:
   struct promise_type : detail::Promise<T> {
-    Co get_return_object() {
-      return Co(std::coroutine_handle<promise_type>::from_promise(*this));
-    }
+    Co get_return_object() { return Co(std::coroutine_handle<promise_type>::from_promise(*this)); }
   };
 
   Co() = default;

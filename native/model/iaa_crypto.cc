@@ -211,8 +211,8 @@ void IaaCrypto::submit_polled(std::uint32_t wq, Time* submitted, Batch* batch) {
   count_call(wq, Operation::kCompress);
 }
 
-Co<int> IaaCrypto::submit_slowly(Task* task, std::uint32_t wq, bool has_descriptor,
-                                 Time* submitted, Batch* batch) {
+Co<int> IaaCrypto::submit_slowly(Task* task, std::uint32_t wq, bool has_descriptor, Time* submitted,
+                                 Batch* batch) {
   co_await scheduler_->spin_until(task, *submitted);
   if (!has_descriptor) {
     const int error = co_await wait_for_descriptor(task, wq, Operation::kCompress);
@@ -291,9 +291,9 @@ Co<bool> IaaCrypto::compress_each(Task* task, std::span<const std::uint32_t> byt
 
 Co<int> IaaCrypto::decompress_in_software(Task* task) {
   ++counters_->total_sw_decomp_calls;
-  co_await scheduler_->run(
-      task, constants_.zstd_compress * constants_.deflate_decompress_permille / 1000,
-      Mode::kSystem);
+  co_await scheduler_->run(task,
+                           constants_.zstd_compress * constants_.deflate_decompress_permille / 1000,
+                           Mode::kSystem);
   co_return 0;
 }
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "model/config.h"
-#include "model/counters.h"
 #include "model/coroutine.h"
+#include "model/counters.h"
 #include "model/idxd.h"
 #include "model/scheduler.h"
 
@@ -32,9 +32,7 @@ class IaaCrypto {
   /** iaa_crypto_enabled. */
   [[nodiscard]] bool is_enabled() const { return enabled_; }
   /** crypto_acomp_batch_size(). */
-  [[nodiscard]] std::uint32_t batch_size() const {
-    return features_.batched_store ? kMaxBatch : 1;
-  }
+  [[nodiscard]] std::uint32_t batch_size() const { return features_.batched_store ? kMaxBatch : 1; }
   [[nodiscard]] std::span<const WqCounters> wq_counters() const { return wq_counters_; }
 
   /**

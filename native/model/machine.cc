@@ -9,9 +9,8 @@ std::variant<std::unique_ptr<Machine>, std::string> Machine::create(Config confi
                                                                     PageWitness* witness) {
   auto content = PageContent::prepare(config);
   if (auto* why = std::get_if<std::string>(&content)) return std::move(*why);
-  return std::unique_ptr<Machine>(
-      new Machine(std::move(config), std::move(*std::get_if<std::unique_ptr<PageContent>>(&content)),
-                  witness));
+  return std::unique_ptr<Machine>(new Machine(
+      std::move(config), std::move(*std::get_if<std::unique_ptr<PageContent>>(&content)), witness));
 }
 
 Machine::Machine(Config config, std::unique_ptr<PageContent> content, PageWitness* witness)
@@ -41,8 +40,7 @@ Machine::Machine(Config config, std::unique_ptr<PageContent> content, PageWitnes
                     .witness = witness};
   zswap_ = std::make_unique<Zswap>(parts, config_);
   memory_ = std::make_unique<Memory>(parts, zswap_.get(), config_, owners_of(config_).count);
-  workload_ =
-      start_workload(config_, &simulation_, &scheduler_, memory_.get());
+  workload_ = start_workload(config_, &simulation_, &scheduler_, memory_.get());
   zswap_worker_ = zswap_->run_worker(scheduler_.add_task(scheduler_.worker_cpu(), config_.seed));
   std::ranges::stable_sort(config_.events, {}, &OutsideEvent::time);
   if (!config_.events.empty()) {

@@ -41,8 +41,8 @@ struct Sample {
 class Machine {
  public:
   /** `config` is one that why_not() has nothing against; a compressor may still be missing. */
-  static std::variant<std::unique_ptr<Machine>, std::string> create(
-      Config config, PageWitness* witness = nullptr);
+  static std::variant<std::unique_ptr<Machine>, std::string> create(Config config,
+                                                                    PageWitness* witness = nullptr);
 
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;

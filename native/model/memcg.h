@@ -16,10 +16,10 @@ inline constexpr std::uint32_t kSwapClusterMax = 32;
 
 /** What an allocation may do to get memory, as far as charging looks at it. */
 enum class Gfp : std::uint8_t {
-  kNoReclaim,    // GFP_TRANSHUGE_LIGHT: a large folio's, with defrag at its default
-  kWakeKswapd,   // the same with __GFP_KSWAPD_RECLAIM
-  kReclaim,      // GFP_KERNEL, GFP_HIGHUSER_MOVABLE
-  kNeverFails,   // any, within reclaim (PF_MEMALLOC)
+  kNoReclaim,   // GFP_TRANSHUGE_LIGHT: a large folio's, with defrag at its default
+  kWakeKswapd,  // the same with __GFP_KSWAPD_RECLAIM
+  kReclaim,     // GFP_KERNEL, GFP_HIGHUSER_MOVABLE
+  kNeverFails,  // any, within reclaim (PF_MEMALLOC)
 };
 
 enum class Charge : std::uint8_t { kDone, kNeedsReclaim, kRefused };

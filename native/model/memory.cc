@@ -218,7 +218,7 @@ Co<bool> Memory::fault_large(Task* task, std::uint32_t owner, FolioId slot) {
   ++counters.anon_fault_alloc;
   if (pages == kPmdPages) ++counters.thp_fault_alloc;
   co_await parts_.scheduler->work(task, constants_.fault + constants_.clear_page * pages,
-                                 Mode::kSystem);
+                                  Mode::kSystem);
   owners_[owner].pages += pages;
   map(owner, slot);
   co_return true;
@@ -285,8 +285,8 @@ Co<bool> Memory::read_back(Task* task, FolioId page) {
   if (place == Place::kZero) {
     ++parts_.counters->swpin_zero;
   } else {
-    co_await parts_.scheduler->sleep_until(
-        task, parts_.simulation->now() + constants_.swap_read_latency);
+    co_await parts_.scheduler->sleep_until(task,
+                                           parts_.simulation->now() + constants_.swap_read_latency);
     ++parts_.counters->pswpin;
   }
   if (parts_.witness != nullptr) {
@@ -610,9 +610,9 @@ Time Memory::freeing_time(FolioId id) const {
     case Place::kStoring:
       return contended_time(constants_.contended_page, pages);
     default:
-      return contended_time(features_.batched_store ? constants_.zswap_entry_v9
-                                                    : constants_.zswap_entry_mainline,
-                            pages);
+      return contended_time(
+          features_.batched_store ? constants_.zswap_entry_v9 : constants_.zswap_entry_mainline,
+          pages);
   }
 }
 
@@ -634,8 +634,8 @@ Co<> Memory::free_all(Task* task, std::uint32_t owner) {
     Time time = 0;
     for (std::uint32_t i = first; i < end; ++i) time += slot_freeing_time(folios.slot(owner, i));
     if (time > 0) {
-      co_await parts_.scheduler->spin_until(task,
-                                            parts_.contended->serve(parts_.simulation->now(), time));
+      co_await parts_.scheduler->spin_until(
+          task, parts_.contended->serve(parts_.simulation->now(), time));
     }
     for (std::uint32_t i = first; i < end; ++i) free_slot(task->cpu, folios.slot(owner, i));
     const std::uint64_t table = (std::uint64_t{first} << folios.order()) / kPmdPages;

@@ -82,7 +82,8 @@ class Memory {
     std::uint64_t scanned = 0;
   };
 
-  /** A part of a task's access that lies in one slot, or in one page table without larger folios. */
+  /** A part of a task's access that lies in one slot, or in one page table without larger folios.
+   */
   struct Access {
     std::uint32_t owner;
     std::uint64_t first;

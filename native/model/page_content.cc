@@ -82,8 +82,7 @@ PageContent::PageContent(const Config& config, std::uint32_t tasks, std::uint64_
   if (std::holds_alternative<TraceConfig>(config.workload)) versions_.resize(tasks * task_pages);
 }
 
-std::variant<std::unique_ptr<PageContent>, std::string> PageContent::prepare(
-    const Config& config) {
+std::variant<std::unique_ptr<PageContent>, std::string> PageContent::prepare(const Config& config) {
   const auto [tasks, task_pages] = memory_of(config.workload);
   std::unique_ptr<PageContent> content(new PageContent(config, tasks, task_pages));
   std::set<Compressor> wanted = {config.zswap.compressor};

@@ -55,7 +55,8 @@ inline constexpr Time kSlice = 3'000'000;
 class Scheduler {
  public:
   Scheduler(Simulation* simulation, std::uint32_t cpus, std::int64_t jitter_permille)
-      : simulation_(simulation), jitter_(static_cast<double>(jitter_permille) / 1000),
+      : simulation_(simulation),
+        jitter_(static_cast<double>(jitter_permille) / 1000),
         cpus_(cpus + 1) {}
 
   /** A task that sleeps; it is the scheduler's and stays to the end. */
@@ -160,9 +161,7 @@ class Scheduler {
   void exit(Task* task) { leave(task); }
 
   /** No other task wants this one's CPU. */
-  [[nodiscard]] bool is_alone(const Task* task) const {
-    return cpus_[task->cpu].first == nullptr;
-  }
+  [[nodiscard]] bool is_alone(const Task* task) const { return cpus_[task->cpu].first == nullptr; }
 
   /** Brings a CPU up or takes it down; false when it is the last one. */
   bool set_online(std::uint32_t number, bool online);

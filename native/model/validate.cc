@@ -67,8 +67,7 @@ Why check_mapping(const Mapping& mapping, const Config& config) {
     return "a mapping must have an entry for each CPU, or none";
   }
   const auto fits = [&](std::uint32_t table, std::uint32_t first) {
-    return table < mapping.tables.size() &&
-           (first == 0 || first < mapping.tables[table].size());
+    return table < mapping.tables.size() && (first == 0 || first < mapping.tables[table].size());
   };
   for (const CpuWqs& cpu : mapping.cpus) {
     if (!fits(cpu.compress_table, cpu.compress_first) ||
@@ -210,7 +209,8 @@ std::optional<std::string> why_not(const Config& config) {
     return "memory and swap are at most 2^40 pages";
   }
   // There is no anonymous folio of two pages.
-  if (config.thp.order == 1 || config.thp.order > kPmdOrder) return "a folio's order is 0 or 2 to 9";
+  if (config.thp.order == 1 || config.thp.order > kPmdOrder)
+    return "a folio's order is 0 or 2 to 9";
   if (config.sample_interval < 0) return "samples cannot be taken backwards";
   for (const std::uint32_t failures :
        {config.failures.zswap_entry, config.failures.zsmalloc, config.failures.xarray}) {

@@ -18,8 +18,8 @@ class Usemem final : public Workload {
     const std::uint32_t cpus = config.machine.cpus;
     for (std::uint32_t i = 0; i < usemem.tasks; ++i) {
       const std::uint32_t step = std::max(1U, usemem.bind_interval);
-      Task* task = scheduler->add_task(
-          static_cast<std::uint32_t>(std::uint64_t{i} * step % cpus), config.seed);
+      Task* task = scheduler->add_task(static_cast<std::uint32_t>(std::uint64_t{i} * step % cpus),
+                                       config.seed);
       memory->set_task(i, task);
       coroutines_.push_back(run(task, i));
     }
@@ -56,8 +56,8 @@ class Usemem final : public Workload {
         const std::uint64_t next_slot = (page / slot_pages_ + 1) * slot_pages_;
         pages = std::min(next_slot, end) - page;
       }
-      const bool touched = co_await memory_->touch(task, number, page,
-                                                   static_cast<std::uint32_t>(pages), true);
+      const bool touched =
+          co_await memory_->touch(task, number, page, static_cast<std::uint32_t>(pages), true);
       if (!touched) co_return false;
       co_await scheduler_->work(task, word_time(pages), Mode::kUser);
       page += pages * step_pages;
@@ -115,8 +115,7 @@ class Build final : public Workload {
       --units_left_;
       // From 0.4 to 1.6 of the mean, evenly.
       const std::uint32_t permille = 400 + task->random.below(1201);
-      const auto pages =
-          static_cast<std::uint32_t>(constants_.build_unit_pages * permille / 1000);
+      const auto pages = static_cast<std::uint32_t>(constants_.build_unit_pages * permille / 1000);
       co_await process(task, number, pages, page_time_);
     }
     --working_;
@@ -144,8 +143,8 @@ class Build final : public Workload {
 
   /** Touches pages that the process has had before, for each new one so many. */
   Co<bool> reuse(Task* task, std::uint32_t number, std::uint32_t before, std::uint32_t count) {
-    const auto permille =
-        static_cast<std::uint32_t>(constants_.build_reuse_permille) * count + task->random.below(1000);
+    const auto permille = static_cast<std::uint32_t>(constants_.build_reuse_permille) * count +
+                          task->random.below(1000);
     for (std::uint32_t i = 0; i < permille / 1000; ++i) {
       const std::uint32_t page = task->random.below(before);
       const bool write = (task->random.next() & 1U) != 0;

@@ -13,9 +13,8 @@ constexpr std::uint32_t kHandleBytes = 8;
 Zsmalloc::Zsmalloc(std::span<const ZsmallocClass> classes) : class_of_(kPageBytes + 1) {
   classes_.reserve(classes.size());
   for (const ZsmallocClass& each : classes) {
-    classes_.push_back({.zspage_pages = each.zspage_pages,
-                        .zspage_objects = each.zspage_objects,
-                        .room = 0});
+    classes_.push_back(
+        {.zspage_pages = each.zspage_pages, .zspage_objects = each.zspage_objects, .room = 0});
   }
   std::size_t found = 0;
   for (std::uint32_t bytes = 0; bytes <= kPageBytes; ++bytes) {

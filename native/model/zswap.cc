@@ -193,8 +193,7 @@ Co<bool> Zswap::store(Task* task, FolioId id, PageWork work) {
   co_return stored;
 }
 
-Co<bool> Zswap::store_pages(Task* task, FolioId id, Pool* pool, PageWork work,
-                            Progress* progress) {
+Co<bool> Zswap::store_pages(Task* task, FolioId id, Pool* pool, PageWork work, Progress* progress) {
   const std::uint32_t all = parts_.folios->pages_of(id);
   const Time alone = work.alone + (features_.batched_store ? constants_.zswap_entry_v9
                                                            : constants_.zswap_entry_mainline);
@@ -279,8 +278,7 @@ bool Zswap::keep_software_pages(Task* task, FolioId id, Pool* pool, std::uint32_
   return true;
 }
 
-bool Zswap::keep_page(Task* task, Pool* pool, std::uint32_t bytes, int error,
-                      Progress* progress) {
+bool Zswap::keep_page(Task* task, Pool* pool, std::uint32_t bytes, int error, Progress* progress) {
   Counters& counters = *parts_.counters;
   if (may_fail_ && failing_.happens(failures_.zswap_entry)) {
     ++counters.reject_kmemcache_fail;
@@ -317,8 +315,8 @@ void Zswap::finish(FolioId id, std::uint32_t pool, const Progress& progress) {
   if (pages > 1) ++parts_.counters->folio_zswpout;
   if (parts_.witness != nullptr) {
     for (std::uint32_t i = 0; i < pages; ++i) {
-      const bool as_it_is = progress.irregular.test(i) ||
-                            content_bytes(*pools_.at(pool), id, i) >= kPageBytes;
+      const bool as_it_is =
+          progress.irregular.test(i) || content_bytes(*pools_.at(pool), id, i) >= kPageBytes;
       parts_.witness->stored(folios.task_of(id), folios.first_page(id) + i,
                              pools_.at(pool)->compressor, as_it_is);
     }
@@ -452,8 +450,7 @@ Co<bool> Zswap::write_back_one(Task* task) {
   folios[id].set(Place::kStoring);
   Pool* pool = pools_.at(folios[id].pool).get();
   ++pool->users;
-  const int error =
-      co_await decompress(task, pool, folios[id].bytes, constants_.swap_in_page);
+  const int error = co_await decompress(task, pool, folios[id].bytes, constants_.swap_in_page);
   --pool->users;
   Counters& counters = *parts_.counters;
   if (error != 0) {
@@ -514,8 +511,8 @@ Co<> Zswap::run_worker(Task* worker) {
 // --- For the counters
 
 bool Zswap::is_busy() const {
-  return std::ranges::any_of(
-      pools_, [](const auto& pool) { return pool != nullptr && pool->users > 0; });
+  return std::ranges::any_of(pools_,
+                             [](const auto& pool) { return pool != nullptr && pool->users > 0; });
 }
 
 std::uint32_t Zswap::pools() const {

@@ -56,8 +56,9 @@ class Zswap {
   FramePool& frame_pool() { return parts_.simulation->frame_pool(); }
 
   /**
-   * zswap_store() of a folio that reclaim holds; `work` is reclaim's own, done meanwhile. When it gives true, all pages are in zswap, but on no list yet; the
-   * slot is split then if some were kept as they are for another reason than their content.
+   * zswap_store() of a folio that reclaim holds; `work` is reclaim's own, done meanwhile. When it
+   * gives true, all pages are in zswap, but on no list yet; the slot is split then if some were
+   * kept as they are for another reason than their content.
    */
   Co<bool> store(Task* task, FolioId id, PageWork work);
   /** Stored pages become candidates of writeback. */

@@ -98,7 +98,9 @@ inline model::Counters run_to_end(model::Machine& machine) {
   return machine.counters();
 }
 
-inline model::Counters run(model::Config config) { return run_to_end(*machine_of(std::move(config))); }
+inline model::Counters run(model::Config config) {
+  return run_to_end(*machine_of(std::move(config)));
+}
 
 }  // namespace iaa_zswap::test
 

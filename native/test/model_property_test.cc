@@ -3,10 +3,14 @@
 // Libraries: dl
 // clang-format on
 //
-// Random scripts on small machines: tasks that read and write pages and exit, CPUs that come and go,
-// queues unbound and bound, devices lost, compressors changed, limits moved, allocations that fail. A
-// witness carries each page's content where the model says that it goes: no page may be lost, doubled or
-// changed but by a loss that the model counts, as the kernel would lose it. The number of scripts is the
+// Random scripts on small machines: tasks that read and write pages and exit, CPUs that come and
+// go,
+// queues unbound and bound, devices lost, compressors changed, limits moved, allocations that fail.
+// A
+// witness carries each page's content where the model says that it goes: no page may be lost,
+// doubled or
+// changed but by a loss that the model counts, as the kernel would lose it. The number of scripts
+// is the
 // first argument (default 400), the first seed the second.
 
 #include <algorithm>
@@ -218,7 +222,7 @@ class Script {
       trace.accesses.push_back({.time = time,
                                 .task = below(trace.tasks),
                                 .page = page,
-                                .kind = chance(200)  ? model::AccessKind::kExit
+                                .kind = chance(200) ? model::AccessKind::kExit
                                         : chance(3) ? model::AccessKind::kRead
                                                     : model::AccessKind::kWrite});
     }
@@ -239,8 +243,8 @@ class Script {
     config_.zswap.max_pool_percent = chance(3) ? 1 + below(20) : 50;
     config_.zswap.accept_threshold_percent = 50 + below(51);
     if (chance(4)) {
-      config_.failures = {.zswap_entry = below(20'000), .zsmalloc = below(20'000),
-                          .xarray = below(20'000)};
+      config_.failures = {
+          .zswap_entry = below(20'000), .zsmalloc = below(20'000), .xarray = below(20'000)};
     }
   }
 
@@ -294,8 +298,8 @@ class Script {
     software_ = !only_ours;
     real_contents_ = only_ours && chance(3);
     config_.zswap.compressor = some_compressor();
-    config_.content.kind = only_ours && chance(4) ? model::ContentKind::kZero
-                                                  : model::ContentKind::kProgram;
+    config_.content.kind =
+        only_ours && chance(4) ? model::ContentKind::kZero : model::ContentKind::kProgram;
     if (only_ours && chance(2)) {
       config_.content.kind = model::ContentKind::kCorpus;
       for (std::uint32_t i = 0; i < 10; ++i) {
@@ -429,9 +433,9 @@ void all(std::uint64_t scripts, std::uint64_t first) {
             << sum.lost << ", tasks hung " << sum.hung << ", killed " << sum.killed
             << ", driver disabled " << sum.disabled << '\n';
   if (scripts < 300) return;
-  for (const std::uint64_t count : {sum.stored, sum.loaded, sum.written_back, sum.rejected,
-                                    sum.swapped, sum.lost, sum.hung, sum.killed, sum.disabled,
-                                    sum.fallbacks}) {
+  for (const std::uint64_t count :
+       {sum.stored, sum.loaded, sum.written_back, sum.rejected, sum.swapped, sum.lost, sum.hung,
+        sum.killed, sum.disabled, sum.fallbacks}) {
     test::check(count > 0, "the scripts do not try everything");
   }
 }
