@@ -54,7 +54,8 @@
       'target_name': 'iaa_zswap',
       'dependencies': ['core'],
       'sources': ['native/addon.cc', 'native/napi/compressor_object.cc',
-                  'native/napi/host_root_object.cc', 'native/napi/lock_object.cc'],
+                  'native/napi/host_root_object.cc', 'native/napi/lock_object.cc',
+                  'native/napi/model_config.cc', 'native/napi/model_object.cc'],
       # As a system header: our own warnings are not meant for it.
       'cflags_cc': ['-isystem', "<!(node -p \"require('path').dirname(require.resolve('node-addon-api'))\")"],
       'defines': [

@@ -15,6 +15,8 @@
 #include "napi/convert.h"
 #include "napi/host_root_object.h"
 #include "napi/lock_object.h"
+#include "napi/model_config.h"
+#include "napi/model_object.h"
 
 namespace iaa_zswap {
 
@@ -25,7 +27,8 @@ class Addon final : public Napi::Addon<Addon> {
   Addon(Napi::Env env, Napi::Object exports)
       : host_root_class_(Napi::Persistent(napi::HostRootObject::define(env))),
         lock_class_(Napi::Persistent(napi::LockObject::define(env))),
-        compressor_class_(Napi::Persistent(napi::CompressorObject::define(env))) {
+        compressor_class_(Napi::Persistent(napi::CompressorObject::define(env))),
+        model_class_(Napi::Persistent(napi::ModelObject::define(env))) {
     DefineAddon(
         exports,
         {
@@ -33,6 +36,9 @@ class Addon final : public Napi::Addon<Addon> {
             InstanceMethod<&Addon::try_lock>("tryLock", napi_default_jsproperty),
             InstanceMethod<&Addon::compressors>("compressors", napi_default_jsproperty),
             InstanceMethod<&Addon::open_compressor>("openCompressor", napi_default_jsproperty),
+            InstanceMethod<&Addon::open_model>("openModel", napi_default_jsproperty),
+            InstanceMethod<&Addon::model_constants>("modelConstants", napi_default_jsproperty),
+            InstanceMethod<&Addon::model_counters>("modelCounters", napi_default_jsproperty),
         });
   }
 
@@ -87,9 +93,35 @@ class Addon final : public Napi::Addon<Addon> {
     return object;
   }
 
+  Napi::Value open_model(const Napi::CallbackInfo& info) {
+    const auto arguments = napi::take_arguments<napi::Anything>(info, "openModel(config)");
+    if (!arguments) return {};
+    const auto& [given] = *arguments;
+    auto config = napi::model_config(given);
+    // What a getter threw stays.
+    if (info.Env().IsExceptionPending()) return {};
+    if (const auto* why = std::get_if<std::string>(&config)) return napi::to_js(info.Env(), *why);
+    const Napi::Object object = model_class_.New({});
+    napi::ModelObject::Unwrap(object)->attach(std::move(std::get<model::Config>(config)));
+    return object;
+  }
+
+  // NOLINTNEXTLINE(readability-convert-member-functions-to-static)
+  Napi::Value model_constants(const Napi::CallbackInfo& info) {
+    if (!napi::take_arguments<>(info, "modelConstants()")) return {};
+    return napi::model_constants(info.Env());
+  }
+
+  // NOLINTNEXTLINE(readability-convert-member-functions-to-static)
+  Napi::Value model_counters(const Napi::CallbackInfo& info) {
+    if (!napi::take_arguments<>(info, "modelCounters()")) return {};
+    return napi::model_counters(info.Env());
+  }
+
   Napi::FunctionReference host_root_class_;
   Napi::FunctionReference lock_class_;
   Napi::FunctionReference compressor_class_;
+  Napi::FunctionReference model_class_;
 };
 
 }  // namespace iaa_zswap

@@ -1,7 +1,7 @@
 /** How well pages would compress in zswap: a random sample of folios, each page through each compressor. */
 import { type Compressor, compressors, openCompressor } from '../codec/compressor.js';
 import { type PageSource, pageBytes } from './source.js';
-import { zsmallocBytes } from './zsmalloc.js';
+import { zsmallocBytes } from '../kernel/zsmalloc.js';
 
 export interface EstimateOptions {
   /** Pages of one folio; a power of two. */

@@ -12,6 +12,9 @@ const exported: Record<keyof NativeAddon, true> = {
   tryLock: true,
   compressors: true,
   openCompressor: true,
+  openModel: true,
+  modelConstants: true,
+  modelCounters: true,
 };
 const compressorMethods: Record<keyof NativeCompressor, true> = {
   compress: true,

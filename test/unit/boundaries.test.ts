@@ -116,7 +116,8 @@ const mayImport: Readonly<
   },
   testing: { values: ['errors', 'host'] },
   codec: { values: ['errors', 'native'] },
-  estimate: { values: ['errors', 'codec'] },
+  estimate: { values: ['errors', 'codec', 'kernel/zsmalloc'] },
+  model: { values: ['errors', 'native', 'kernel/iaa-mapping', 'kernel/zsmalloc'] },
   vm: { values: ['errors', 'native', 'execa'] },
   index: {
     values: [
