@@ -18,16 +18,17 @@ std::string microseconds(Time time) {
 }  // namespace
 
 std::string ChromeTrace::json() const {
-  std::string text =
-      "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n"
-      "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":0,\"args\":{\"name\":\"tasks\"}},\n"
-      "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"IAA devices\"}}";
+  std::string text = R"({"displayTimeUnit":"ns","traceEvents":[
+{"ph":"M","name":"process_name","pid":0,"args":{"name":"tasks"}},
+{"ph":"M","name":"process_name","pid":1,"args":{"name":"IAA devices"}})";
   for (const Span& span : spans_) {
-    text += ",\n{\"ph\":\"X\",\"name\":\"";
+    text +=
+        ",\n"
+        R"({"ph":"X","name":")";
     text += span.name;
-    text += "\",\"pid\":" + std::to_string(static_cast<int>(span.kind)) +
-            ",\"tid\":" + std::to_string(span.track) + ",\"ts\":" + microseconds(span.begin) +
-            ",\"dur\":" + microseconds(span.end - span.begin) + "}";
+    text += R"(","pid":)" + std::to_string(static_cast<int>(span.kind)) + R"(,"tid":)" +
+            std::to_string(span.track) + R"(,"ts":)" + microseconds(span.begin) + R"(,"dur":)" +
+            microseconds(span.end - span.begin) + "}";
   }
   text += "\n]}\n";
   return text;

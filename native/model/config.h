@@ -122,7 +122,7 @@ struct ContentConfig {
   double ratio = 1;
   std::uint64_t seed = 0;
   /** Of kCorpus: whole pages. */
-  std::vector<std::byte> corpus = {};
+  std::vector<std::byte> corpus;
   /** The letter's sizes (constants counter_bytes_*, program_bytes_*) where there are any. */
   bool calibrated = true;
   /** So many pages in a million do not compress at all. */

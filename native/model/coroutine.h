@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <exception>
 #include <new>
-#include <optional>
 #include <utility>
 
 namespace iaa_zswap::model {
@@ -70,27 +69,31 @@ namespace detail {
 
 /** What every coroutine's promise has; `Derived` adds the result. */
 struct PromiseBase {
-  struct Final {
-    [[nodiscard]] static bool await_ready() noexcept { return false; }
+  struct Final : std::suspend_always {
+    // Not static, though it could be: the compiler calls what a promise has through an object.
     template <typename Promise>
-    static void await_suspend(std::coroutine_handle<Promise> ended) noexcept {
+    // NOLINTNEXTLINE(readability-convert-member-functions-to-static)
+    void await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
       // The caller goes on, and may destroy this frame while it does.
       const std::coroutine_handle<> caller = ended.promise().caller;
       if (caller) caller.resume();
     }
-    static void await_resume() noexcept {}
   };
 
   /** The frame comes from the pool of the coroutine's first argument: the object it belongs to. */
+  // NOLINTBEGIN(cert-dcl54-cpp,misc-new-delete-overloads): frames are made with arguments only.
   template <typename Owner, typename... Arguments>
   static void* operator new(std::size_t bytes, Owner& owner, Arguments&&... /*unused*/) {
     return owner.frame_pool().allocate(bytes);
   }
   static void operator delete(void* memory, std::size_t /*bytes*/) { FramePool::release(memory); }
+  // NOLINTEND(cert-dcl54-cpp,misc-new-delete-overloads)
 
-  static std::suspend_never initial_suspend() noexcept { return {}; }
-  static Final final_suspend() noexcept { return {}; }
-  [[noreturn]] static void unhandled_exception() { std::terminate(); }
+  // NOLINTBEGIN(readability-convert-member-functions-to-static): as above.
+  [[nodiscard]] std::suspend_never initial_suspend() const noexcept { return {}; }
+  [[nodiscard]] Final final_suspend() const noexcept { return {}; }
+  [[noreturn]] void unhandled_exception() const { std::terminate(); }
+  // NOLINTEND(readability-convert-member-functions-to-static)
 
   std::coroutine_handle<> caller;
 };
@@ -98,15 +101,17 @@ struct PromiseBase {
 template <typename T>
 struct Promise : PromiseBase {
   void return_value(T given) { value = std::move(given); }
-  T take() { return std::move(*value); }
+  T take() { return value; }
 
-  std::optional<T> value;
+  T value{};
 };
 
 template <>
 struct Promise<void> : PromiseBase {
-  static void return_void() {}
-  static void take() {}
+  // NOLINTBEGIN(readability-convert-member-functions-to-static): as above.
+  void return_void() const {}
+  void take() const {}
+  // NOLINTEND(readability-convert-member-functions-to-static)
 };
 
 }  // namespace detail

@@ -1,7 +1,6 @@
 #ifndef IAA_ZSWAP_MODEL_FOLIO_WAITERS_H_
 #define IAA_ZSWAP_MODEL_FOLIO_WAITERS_H_
 
-#include <coroutine>
 #include <utility>
 #include <vector>
 
@@ -17,18 +16,8 @@ class FolioWaiters {
 
   /** `co_await until_unlocked(...)`. */
   auto until_unlocked(Task* task, FolioId id) {
-    struct Wait {
-      FolioWaiters* waiters;
-      Task* task;
-      FolioId id;
-      [[nodiscard]] static bool await_ready() { return false; }
-      void await_suspend(std::coroutine_handle<> waiting) const {
-        waiters->waiting_.emplace_back(id, task);
-        waiters->scheduler_->block(task).await_suspend(waiting);
-      }
-      void await_resume() const {}
-    };
-    return Wait{this, task, id};
+    waiting_.emplace_back(id, task);
+    return scheduler_->block(task);
   }
 
   void unlock(FolioId id) {

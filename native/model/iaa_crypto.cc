@@ -99,7 +99,7 @@ Co<int> IaaCrypto::wait_for_descriptor(Task* task, std::uint32_t wq, Operation o
       const Time next = idxd_->next_free(wq);
       co_await scheduler_->sleep_until(task, next == kNever ? now + 1'000 * retry : next);
       if (idxd_->allocate(wq)) co_return 0;
-      if (simulation_->now() - begin > kHungTask) co_await scheduler_->hang(task);
+      if (simulation_->now() - begin > kHungTask) co_await Scheduler::hang(task);
     }
   }
   const bool compress = operation == Operation::kCompress;
@@ -138,7 +138,7 @@ Co<> IaaCrypto::wait(Task* task, Batch* batch) {
 
 Co<int> IaaCrypto::time_out(Task* task, std::uint32_t wq, bool holds_descriptor) {
   // Nobody counts how long an interrupt takes.
-  if (uses_interrupts()) co_await scheduler_->hang(task);
+  if (uses_interrupts()) co_await Scheduler::hang(task);
   co_await scheduler_->run(task, kCompletionTimeout * constants_.iaa_poll, Mode::kSystem);
   if (holds_descriptor) idxd_->release(wq);
   ++counters_->total_completion_timeout_errors;
@@ -190,6 +190,11 @@ int IaaCrypto::completed(std::uint32_t wq, std::uint32_t bytes) {
   counters_->total_comp_bytes_out += bytes;
   wq_counters_[wq].comp_bytes += bytes;
   return 0;
+}
+
+int IaaCrypto::conclude(std::uint32_t wq, std::uint32_t bytes) {
+  idxd_->release(wq);
+  return completed(wq, bytes);
 }
 
 Co<int> IaaCrypto::compress(Task* task, std::uint32_t bytes, Time after) {
@@ -246,10 +251,10 @@ Co<bool> IaaCrypto::compress_batch(Task* task, std::span<const std::uint32_t> by
       continue;
     }
     const bool has_descriptor = idxd_->allocate(wq);
-    if (has_descriptor && idxd_->accepts(wq)) [[likely]] {
-      submit_polled(wq, &end, &batches[i]);
-    } else {
+    if (!has_descriptor || !idxd_->accepts(wq)) [[unlikely]] {
       errors[i] = co_await submit_slowly(task, wq, has_descriptor, &end, &batches[i]);
+    } else {
+      submit_polled(wq, &end, &batches[i]);
     }
   }
   // The caller looks at one completion after the other, round and round, until it has seen all.
@@ -260,17 +265,14 @@ Co<bool> IaaCrypto::compress_batch(Task* task, std::span<const std::uint32_t> by
   if (end != kNever) co_await scheduler_->spin_until(task, end);
   bool done = true;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (errors[i] == -EINPROGRESS) {
-      // A look at a completion that does not come counts no tries: it goes on for ever.
-      if (!idxd_->completes(wqs[i], batches[i].done)) co_await scheduler_->hang(task);
-      idxd_->release(wqs[i]);
-      errors[i] = completed(wqs[i], bytes[i]);
-      if (errors[i] == 0 && config_.verify_compress) {
-        errors[i] = co_await execute(task, wqs[i], Operation::kDecompress, false, 0);
-      }
-    } else {
-      // Whatever the submission said.
-      errors[i] = -EINVAL;
+    // A look at a completion that does not come counts no tries: it goes on for ever.
+    const bool submitted = errors[i] == -EINPROGRESS;
+    if (submitted && !idxd_->completes(wqs[i], batches[i].done)) {
+      co_await Scheduler::hang(task);
+    }
+    errors[i] = submitted ? conclude(wqs[i], bytes[i]) : -EINVAL;
+    if (config_.verify_compress && errors[i] == 0) {
+      errors[i] = co_await execute(task, wqs[i], Operation::kDecompress, false, 0);
     }
     done = done && errors[i] == 0;
   }
@@ -283,7 +285,7 @@ Co<bool> IaaCrypto::compress_each(Task* task, std::span<const std::uint32_t> byt
   // success. With them it is in progress, but the poll looks for a descriptor that is not noted.
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     errors[i] = co_await compress(task, bytes[i], 0);
-    if (uses_interrupts() && errors[i] == 0) co_await scheduler_->hang(task);
+    if (uses_interrupts() && errors[i] == 0) co_await Scheduler::hang(task);
     errors[i] = -EINVAL;
   }
   co_return false;

@@ -27,7 +27,7 @@ class IaaCrypto {
   IaaCrypto(Simulation* simulation, Scheduler* scheduler, Idxd* idxd, const IaaConfig& config,
             const KernelFeatures& features, const Constants& constants, Counters* counters);
 
-  FramePool& frame_pool() { return simulation_->frame_pool(); }
+  [[nodiscard]] FramePool& frame_pool() const { return simulation_->frame_pool(); }
 
   /** iaa_crypto_enabled. */
   [[nodiscard]] bool is_enabled() const { return enabled_; }
@@ -75,6 +75,7 @@ class IaaCrypto {
   void submit_polled(std::uint32_t wq, Time* submitted, Batch* batch);
   void count_call(std::uint32_t wq, Operation operation);
   int completed(std::uint32_t wq, std::uint32_t bytes);
+  int conclude(std::uint32_t wq, std::uint32_t bytes);
   [[nodiscard]] bool polls() const {
     return config_.sync_mode == SyncMode::kAsync && features_.polls_async;
   }

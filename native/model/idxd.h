@@ -60,13 +60,14 @@ class Idxd {
   }
 
   /** A dedicated queue always takes what has a descriptor, a shared one while others leave room. */
-  [[nodiscard]] bool accepts(std::uint32_t wq);
+  [[nodiscard]] bool accepts(std::uint32_t number);
 
   /** Submits what has a descriptor; it is in the queue at `arrival`, now or shortly after. */
-  void submit(std::uint32_t wq, Operation operation, Time arrival, Release release, Batch* batch);
+  void submit(std::uint32_t number, Operation operation, Time arrival, Release release,
+              Batch* batch);
 
   /** The device completes nothing any more, not even what it works on. */
-  void lose(std::uint32_t device);
+  void lose(std::uint32_t number);
   /** Whether what would complete at `done` on the queue's device does. */
   [[nodiscard]] bool completes(std::uint32_t wq, Time done) const {
     return done < devices_[wqs_[wq].config.device].lost_at;
@@ -111,10 +112,10 @@ class Idxd {
 
   void settle(Wq& wq);
   Time serve(Group& group, std::uint32_t engine, Operation operation, Time arrival);
-  void complete(Wq& wq, Release release, Time done, Batch* batch);
+  static void complete(Wq& wq, Release release, Time done, Batch* batch);
   void tell(Batch* batch);
   void choose(Group& group);
-  static void choose_again(void* group);
+  static void choose_again(void* subject);
 
   Simulation* simulation_;
   Constants constants_;

@@ -1,6 +1,5 @@
 #include "model/machine.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace iaa_zswap::model {
@@ -42,9 +41,14 @@ Machine::Machine(Config config, std::unique_ptr<PageContent> content, PageWitnes
   memory_ = std::make_unique<Memory>(parts, zswap_.get(), config_, owners_of(config_).count);
   workload_ = start_workload(config_, &simulation_, &scheduler_, memory_.get());
   zswap_worker_ = zswap_->run_worker(scheduler_.add_task(scheduler_.worker_cpu(), config_.seed));
-  std::ranges::stable_sort(config_.events, {}, &OutsideEvent::time);
-  if (!config_.events.empty()) {
-    simulation_.at(config_.events.front().time, Priority::kOutside, do_outside_event, this);
+  outside_.reserve(config_.events.size());
+  for (const OutsideEvent& event : config_.events) {
+    outside_.push_back({.machine = this, .event = event});
+    const auto happen = [](void* subject) {
+      const auto* outside = static_cast<const Outside*>(subject);
+      outside->machine->apply(outside->event);
+    };
+    simulation_.at(event.time, Priority::kOutside, happen, &outside_.back());
   }
   if (config_.sample_interval > 0) {
     simulation_.at(config_.sample_interval, Priority::kObserver, do_sample, this);
@@ -54,16 +58,6 @@ Machine::Machine(Config config, std::unique_ptr<PageContent> content, PageWitnes
 bool Machine::run_until(Time limit) {
   if (!workload_->is_done()) simulation_.run_until(limit);
   return workload_->is_done() || !simulation_.has_events();
-}
-
-void Machine::do_outside_event(void* subject) {
-  auto* machine = static_cast<Machine*>(subject);
-  const std::vector<OutsideEvent>& events = machine->config_.events;
-  machine->apply(events[machine->next_event_]);
-  ++machine->next_event_;
-  if (machine->next_event_ == events.size()) return;
-  machine->simulation_.at(events[machine->next_event_].time, Priority::kOutside, do_outside_event,
-                          machine);
 }
 
 void Machine::apply(const OutsideEvent& event) {

@@ -71,9 +71,14 @@ class Machine {
  private:
   Machine(Config config, std::unique_ptr<PageContent> content, PageWitness* witness);
 
-  static void do_outside_event(void* machine);
+  /** An event from outside, as the simulation knows it. */
+  struct Outside {
+    Machine* machine;
+    OutsideEvent event;
+  };
+
   void apply(const OutsideEvent& event);
-  static void do_sample(void* machine);
+  static void do_sample(void* subject);
 
   Config config_;
   // Everything below points into what is above it; coroutines, which are last, into all.
@@ -92,7 +97,7 @@ class Machine {
   Server contended_;
   std::unique_ptr<Zswap> zswap_;
   std::unique_ptr<Memory> memory_;
-  std::size_t next_event_ = 0;
+  std::vector<Outside> outside_;
   std::vector<Sample> samples_;
   std::unique_ptr<Workload> workload_;
   Co<> zswap_worker_;

@@ -1,6 +1,7 @@
 #ifndef IAA_ZSWAP_MODEL_MEMCG_H_
 #define IAA_ZSWAP_MODEL_MEMCG_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -80,7 +81,7 @@ class Memcg {
 
   void add(std::uint64_t pages) {
     usage_ += pages;
-    if (usage_ > peak_) peak_ = usage_;
+    peak_ = std::max(peak_, usage_);
   }
   void refill(Stock& stock, std::uint32_t pages) {
     stock.pages += pages;

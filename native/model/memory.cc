@@ -155,7 +155,7 @@ void Memory::split_swapped(FolioId slot) {
   }
 }
 
-void Memory::note(const Access& access, std::uint32_t pages) {
+void Memory::note(const Access& access, std::uint32_t pages) const {
   PageContent& content = *parts_.content;
   if (parts_.witness == nullptr && !content.changes()) return;
   for (std::uint64_t page = access.first; page < access.first + pages; ++page) {
@@ -302,7 +302,7 @@ Co<bool> Memory::charge(Task* task, std::uint32_t pages) {
   std::uint32_t retries = kReclaimRetries;
   const Time begin = parts_.simulation->now();
   while (task->death == Death::kNone) {
-    if (parts_.simulation->now() - begin > kHungTask) co_await parts_.scheduler->hang(task);
+    if (parts_.simulation->now() - begin > kHungTask) co_await Scheduler::hang(task);
     if (parts_.memcg->try_charge(task, Gfp::kReclaim, pages) == Charge::kDone) co_return true;
     const std::uint32_t reclaimed = co_await reclaim(task, pages);
     if (parts_.memcg->margin() >= pages) continue;
@@ -461,7 +461,7 @@ void Memory::split_resident(FolioId slot) {
   parts_.waiters->unlock(slot);
 }
 
-bool Memory::add_to_swap(Task* task, FolioId id) {
+bool Memory::add_to_swap(Task* task, FolioId id) const {
   const std::uint32_t pages = parts_.folios->pages_of(id);
   Counters& counters = *parts_.counters;
   if (parts_.swap->used_pages() + pages > parts_.memcg->limits().swap_max) {
@@ -490,7 +490,7 @@ Co<> Memory::write_to_swap(Task* task, FolioId id) {
   co_await parts_.scheduler->sleep_until(task, done - kLongestBacklog);
 }
 
-void Memory::tell_swapped_out(FolioId id) {
+void Memory::tell_swapped_out(FolioId id) const {
   if (parts_.witness == nullptr) return;
   const FolioTable& folios = *parts_.folios;
   for (std::uint32_t i = 0; i < folios.pages_of(id); ++i) {
@@ -627,7 +627,7 @@ Time Memory::slot_freeing_time(FolioId slot) const {
 }
 
 Co<> Memory::free_all(Task* task, std::uint32_t owner) {
-  FolioTable& folios = *parts_.folios;
+  const FolioTable& folios = *parts_.folios;
   const std::uint32_t table_slots = std::max(1U, kPmdPages >> folios.order());
   for (std::uint32_t first = 0; first < folios.task_slots(); first += table_slots) {
     const std::uint32_t end = std::min(first + table_slots, folios.task_slots());

@@ -25,7 +25,7 @@ class Memory {
   /** Who is killed when this owner's memory is to be freed. */
   void set_task(std::uint32_t owner, Task* task) { owners_[owner].task = task; }
 
-  FramePool& frame_pool() { return parts_.simulation->frame_pool(); }
+  [[nodiscard]] FramePool& frame_pool() const { return parts_.simulation->frame_pool(); }
 
   /**
    * A task touches `pages` pages of an owner's memory, ascending from `first`; faults as needed.
@@ -105,7 +105,7 @@ class Memory {
   Co<bool> charge(Task* task, std::uint32_t pages);
   void map(std::uint32_t owner, FolioId id);
   void split_swapped(FolioId slot);
-  void note(const Access& access, std::uint32_t pages);
+  void note(const Access& access, std::uint32_t pages) const;
 
   // memory.high, memory.max.
   Co<> return_to_user(Task* task);
@@ -120,8 +120,8 @@ class Memory {
   Co<std::uint32_t> page_out(Task* task, FolioId id);
   Co<> write_to_swap(Task* task, FolioId id);
   void drop_copy(std::uint32_t cpu, FolioId id, Place place);
-  void tell_swapped_out(FolioId id);
-  bool add_to_swap(Task* task, FolioId id);
+  void tell_swapped_out(FolioId id) const;
+  bool add_to_swap(Task* task, FolioId id) const;
   void put_back(FolioId id);
   void split_resident(FolioId slot);
   std::uint32_t remove_mapping(std::uint32_t cpu, FolioId id, Place place);

@@ -99,7 +99,7 @@ class Scheduler {
       void await_resume() const {}
     };
     (mode == Mode::kUser ? task->user_time : task->system_time) += span;
-    return Run{this, task, span};
+    return Run{.scheduler = this, .task = task, .span = span};
   }
 
   /** Computes for about `span`. */
@@ -124,22 +124,21 @@ class Scheduler {
       }
       void await_resume() const {}
     };
-    return Sleep{this, task, time};
+    return Sleep{.scheduler = this, .task = task, .time = time};
   }
 
   /** Gives the CPU up until wake(). */
   auto block(Task* task) {
-    struct Block {
-      Scheduler* scheduler;
-      Task* task;
-      [[nodiscard]] static bool await_ready() { return false; }
+    struct Block : std::suspend_always {
+      Block(Scheduler* of, Task* who) : scheduler(of), task(who) {}
       void await_suspend(std::coroutine_handle<> waiting) const {
         task->waiting = waiting;
         scheduler->leave(task);
       }
-      void await_resume() const {}
+      Scheduler* scheduler;
+      Task* task;
     };
-    return Block{this, task};
+    return Block(this, task);
   }
   void wake(Task* task) {
     task->burst = 0;
@@ -147,14 +146,9 @@ class Scheduler {
   }
 
   /** Keeps the CPU for ever: nothing that the task waits for will come. */
-  auto hang(Task* task) {
-    struct Hang {
-      [[nodiscard]] static bool await_ready() { return false; }
-      static void await_suspend(std::coroutine_handle<> /*waiting*/) {}
-      static void await_resume() {}
-    };
+  static std::suspend_always hang(Task* task) {
     task->hung = true;
-    return Hang{};
+    return {};
   }
 
   /** The task's end: its CPU is free. */
@@ -258,7 +252,7 @@ class Mutex {
       }
       void await_resume() const {}
     };
-    return Lock{this, scheduler, task};
+    return Lock{.mutex = this, .scheduler = scheduler, .task = task};
   }
   bool try_lock(Task* task) {
     if (holder_ != nullptr) return false;

@@ -69,7 +69,7 @@ class Simulation {
       }
       void await_resume() const {}
     };
-    return Wait{this, time, priority};
+    return Wait{.simulation = this, .time = time, .priority = priority};
   }
 
  private:

@@ -104,7 +104,8 @@ Why check_zswap(const ZswapConfig& zswap) {
 }
 
 Why check_content(const ContentConfig& content) {
-  if (content.kind == ContentKind::kRatio && !(content.ratio >= 1 && content.ratio <= 16)) {
+  const bool can_be = content.ratio >= 1 && content.ratio <= 16;
+  if (content.kind == ContentKind::kRatio && !can_be) {
     return "the content's ratio must be from 1 to 16";
   }
   const bool whole = !content.corpus.empty() && content.corpus.size() % kPageBytes == 0;

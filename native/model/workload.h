@@ -34,7 +34,7 @@ class Workload {
   [[nodiscard]] Time ended() const { return ended_; }
   [[nodiscard]] const std::vector<TaskResult>& results() const { return results_; }
 
-  FramePool& frame_pool() { return simulation_->frame_pool(); }
+  [[nodiscard]] FramePool& frame_pool() const { return simulation_->frame_pool(); }
 
  protected:
   Workload(Simulation* simulation, Scheduler* scheduler, Memory* memory, std::uint32_t tasks)

@@ -53,7 +53,7 @@ class Zswap {
  public:
   Zswap(const Parts& parts, const Config& config);
 
-  FramePool& frame_pool() { return parts_.simulation->frame_pool(); }
+  [[nodiscard]] FramePool& frame_pool() const { return parts_.simulation->frame_pool(); }
 
   /**
    * zswap_store() of a folio that reclaim holds; `work` is reclaim's own, done meanwhile. When it
