@@ -6,10 +6,12 @@
 #include <utility>
 #include <variant>
 
+#include "accfg/library.h"
 #include "codec/compressor.h"
 #include "common/result.h"
 #include "hostfs/file_lock.h"
 #include "hostfs/host_root.h"
+#include "napi/accel_config_object.h"
 #include "napi/arguments.h"
 #include "napi/compressor_object.h"
 #include "napi/convert.h"
@@ -17,6 +19,7 @@
 #include "napi/lock_object.h"
 #include "napi/model_config.h"
 #include "napi/model_object.h"
+#include "napi/sampler_object.h"
 
 namespace iaa_zswap {
 
@@ -26,8 +29,10 @@ class Addon final : public Napi::Addon<Addon> {
  public:
   Addon(Napi::Env env, Napi::Object exports)
       : host_root_class_(Napi::Persistent(napi::HostRootObject::define(env))),
+        sampler_class_(Napi::Persistent(napi::SamplerObject::define(env))),
         lock_class_(Napi::Persistent(napi::LockObject::define(env))),
         compressor_class_(Napi::Persistent(napi::CompressorObject::define(env))),
+        accel_config_class_(Napi::Persistent(napi::AccelConfigObject::define(env))),
         model_class_(Napi::Persistent(napi::ModelObject::define(env))) {
     DefineAddon(
         exports,
@@ -35,6 +40,7 @@ class Addon final : public Napi::Addon<Addon> {
             InstanceMethod<&Addon::open_host_root>("openHostRoot", napi_default_jsproperty),
             InstanceMethod<&Addon::try_lock>("tryLock", napi_default_jsproperty),
             InstanceMethod<&Addon::compressors>("compressors", napi_default_jsproperty),
+            InstanceMethod<&Addon::open_accel_config>("openAccelConfig", napi_default_jsproperty),
             InstanceMethod<&Addon::open_compressor>("openCompressor", napi_default_jsproperty),
             InstanceMethod<&Addon::open_model>("openModel", napi_default_jsproperty),
             InstanceMethod<&Addon::model_constants>("modelConstants", napi_default_jsproperty),
@@ -52,7 +58,7 @@ class Addon final : public Napi::Addon<Addon> {
         directory, writable ? hostfs::Access::kWritable : hostfs::Access::kReadOnly);
     if (!root.ok()) return napi::to_js(info.Env(), root.failure());
     const Napi::Object object = host_root_class_.New({});
-    napi::HostRootObject::Unwrap(object)->attach(std::move(root.value()));
+    napi::HostRootObject::Unwrap(object)->attach(std::move(root.value()), sampler_class_);
     return object;
   }
 
@@ -118,9 +124,22 @@ class Addon final : public Napi::Addon<Addon> {
     return napi::model_counters(info.Env());
   }
 
+  // NOLINTNEXTLINE(readability-convert-member-functions-to-static)
+  Napi::Value open_accel_config(const Napi::CallbackInfo& info) {
+    if (!napi::take_arguments<>(info, "openAccelConfig()")) return {};
+    auto opened = accfg::Library::open();
+    if (const auto* why = std::get_if<std::string>(&opened)) return napi::to_js(info.Env(), *why);
+    const Napi::Object object = accel_config_class_.New({});
+    napi::AccelConfigObject::Unwrap(object)->attach(
+        std::move(std::get<std::unique_ptr<accfg::Library>>(opened)));
+    return object;
+  }
+
   Napi::FunctionReference host_root_class_;
+  Napi::FunctionReference sampler_class_;
   Napi::FunctionReference lock_class_;
   Napi::FunctionReference compressor_class_;
+  Napi::FunctionReference accel_config_class_;
   Napi::FunctionReference model_class_;
 };
 

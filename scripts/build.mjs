@@ -16,6 +16,8 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { rollup } from 'rollup';
+import { dts } from 'rollup-plugin-dts';
 import { nodeGypEnvironment } from './node-gyp-environment.mjs';
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -106,7 +108,9 @@ await step(
   {
     inputs: ['native', 'binding.gyp'],
     salt: process.version,
-    outputs: ['iaa_zswap.node', 'usemem', 'launch', 'guest_init'].map((name) => `build/Release/${name}`),
+    outputs: ['iaa_zswap.node', 'usemem', 'madvise', 'launch', 'guest_init', 'iaa_device'].map(
+      (name) => `build/Release/${name}`,
+    ),
   },
   () => tool('node-gyp', 'configure', 'build', '--jobs', String(availableParallelism())),
 );
@@ -159,6 +163,17 @@ await step('libraries', libraries, async () => {
   });
 });
 
-await step('types', { inputs: sources, outputs: ['dist/types/index.d.ts'] }, () =>
-  tool('tsc', '-p', 'tsconfig.json'),
-);
+await step('types', { inputs: sources, outputs: ['dist/index.d.ts', 'dist/testing.d.ts'] }, async () => {
+  tool('tsc', '-p', 'tsconfig.json');
+  // One file for each library, with what it exports: what a user reads, and what a test compares.
+  await rollUp('build/types/index.d.ts', 'dist/index.d.ts', /^[a-z@]/);
+  // Types from elsewhere are those of the other library: a Host is the same in both.
+  await rollUp('build/types/testing/index.d.ts', 'dist/testing.d.ts', /^\.\.\//, './index.js');
+});
+
+/** Joins a library's types into one file; modules that match `external` are imported, from `path` where it is given. */
+async function rollUp(input, file, external, path) {
+  const bundle = await rollup({ input, external, plugins: [dts()] });
+  await bundle.write({ file, format: 'es', ...(path && { paths: () => path }) });
+  await bundle.close();
+}

@@ -102,7 +102,9 @@ async function runGuestTests(tally) {
   const top = mkdtempSync(join(tmpdir(), 'iaa-zswap-test-vm-'));
   const directory = join(top, 'guest');
   try {
-    const started = await run(['dist/cli.js', 'vm', 'start', '--dir', directory]);
+    const { devices } = await import('../build/test/test/transcripts/operations.js');
+    const argv = ['dist/cli.js', 'vm', 'start', '--dir', directory, '--devices', String(devices)];
+    const started = await run(argv);
     if (!started.ok) throw new Error(`the guest did not start:\n${started.output}`);
     process.env.IAA_ZSWAP_VM_DIR = directory;
     await runTests(

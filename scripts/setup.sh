@@ -18,8 +18,8 @@ missing() {
 
 # To build the addon and to get and boot the guest's kernel.
 BASE_PACKAGES=(ca-certificates debian-archive-keyring g++ git kmod make python3 qemu-system-x86)
-# For the checks on the C++ code; zlib and the libraries that the codec is compared with.
-CHECK_PACKAGES=(clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev liblz4-1 liblzo2-2 libzstd1 zlib1g-dev zstd)
+# For the checks on the C++ code; zlib and the libraries that the codec is compared with; what runs beside a cell.
+CHECK_PACKAGES=(accel-config clang-19 clang-format-19 clang-tidy-19 libaccel-config1 libclang-rt-19-dev liblz4-1 liblzo2-2 libzstd1 linux-perf zlib1g-dev zstd)
 
 # True when `node` and `npm` are there and Node is 20.19 or newer.
 have_node() {

@@ -12,6 +12,7 @@ for (const [program, ...args] of [
   // The machines first: the others read them.
   [process.execPath, '--test', 'build/test/test/hosts/machines.test.js'],
   [process.execPath, '--test', 'build/test/test/hosts/', 'build/test/test/cli/docs.test.js'],
+  [process.execPath, '--test', 'build/test/test/cli/api.test.js'],
 ]) {
   const { status, error } = spawnSync(program, args, {
     stdio: 'inherit',

@@ -46,7 +46,16 @@ export function isLabError(error: unknown): error is LabError {
   );
 }
 
-export type HostOperation = 'read' | 'write' | 'list' | 'readlink' | 'mkdir' | 'rmdir' | 'open' | 'statfs';
+export type HostOperation =
+  | 'read'
+  | 'write'
+  | 'list'
+  | 'readlink'
+  | 'mkdir'
+  | 'rmdir'
+  | 'open'
+  | 'statfs'
+  | 'sample';
 
 /** One failed operation on a kernel file: which, where, and the errno of the call that failed. */
 export class HostIoError extends LabError {
@@ -278,6 +287,11 @@ export class CommandError extends LabError {
   }
 }
 
+/** libaccel-config refused; the message has its own words. */
+export class AccelConfigError extends LabError {
+  readonly code = 'ERR_ACCEL_CONFIG';
+}
+
 /** A record on disk cannot be read, or is of a version this program does not know. */
 export class RecordError extends LabError {
   readonly code = 'ERR_RECORD';
@@ -319,12 +333,13 @@ export type StopSignal = 'SIGHUP' | 'SIGINT' | 'SIGTERM';
 /** A signal asked us to stop. */
 export class InterruptedError extends LabError {
   readonly code = 'ERR_INTERRUPTED';
-  readonly signal: StopSignal;
+  /** undefined: by an AbortSignal, whose reason is the cause. */
+  readonly signal: StopSignal | undefined;
   override readonly exitCode: ExitCode;
 
-  constructor(signal: StopSignal) {
-    super(`interrupted by ${signal}`);
+  constructor(signal: StopSignal | undefined, extras: ErrorExtras = {}) {
+    super(signal === undefined ? 'interrupted' : `interrupted by ${signal}`, extras);
     this.signal = signal;
-    this.exitCode = { SIGHUP: ExitCode.hup, SIGINT: ExitCode.int, SIGTERM: ExitCode.term }[signal];
+    this.exitCode = signal === 'SIGHUP' ? ExitCode.hup : signal === 'SIGTERM' ? ExitCode.term : ExitCode.int;
   }
 }

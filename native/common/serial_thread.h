@@ -4,7 +4,6 @@
 #include <pthread.h>
 
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "common/result.h"
+#include "common/thread.h"
 
 namespace iaa_zswap::common {
 
@@ -28,18 +28,9 @@ class SerialThread {
 
   /** Starts the thread. Called once, before the first post. */
   [[nodiscard]] std::optional<Failure> start() {
-    // The thread inherits a mask that blocks every signal: a signal to the process must reach the
-    // thread that handles it and not interrupt a write here.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t thread{};
-    // pthread_create: std::thread can only throw when the kernel grants no thread (pids.max).
-    const int error = pthread_create(&thread, nullptr, &SerialThread::enter, this);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (error != 0) return Failure{.error = error, .syscall = "pthread_create"};
-    thread_ = thread;
+    const Result<pthread_t> thread = start_thread(&SerialThread::enter, this);
+    if (!thread.ok()) return thread.failure();
+    thread_ = thread.value();
     return std::nullopt;
   }
 

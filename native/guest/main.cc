@@ -80,14 +80,15 @@ void mount_at(const std::string& target, const char* type, const char* source, u
   }
 }
 
-/** Loads /modules/NN-*.ko.xz in the order of their names, which is that of their dependencies. */
+/** Loads /modules/NN-*.ko or .ko.xz in the order of their names, which is that of their
+ * dependencies. */
 void load_modules() {
   for (const std::string& name : names_in(kModules)) {
     const std::string path = std::string(kModules) + "/" + name;
     const common::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.is_open()) fail(path);
-    if (::syscall(SYS_finit_module, file.get(), "", MODULE_INIT_COMPRESSED_FILE) != 0)
-      fail("load " + path);
+    const int flags = name.ends_with(".ko") ? 0 : MODULE_INIT_COMPRESSED_FILE;
+    if (::syscall(SYS_finit_module, file.get(), "", flags) != 0) fail("load " + path);
   }
 }
 
@@ -189,6 +190,21 @@ void wait_for_systemd() {
   while (::access(kSocket, F_OK) != 0) ::usleep(50'000);
 }
 
+/** Loads the drivers of the IAA devices, as udev does where it runs. */
+void load_device_drivers() {
+  for (const char* module : {"idxd", "iaa_crypto"}) {
+    const pid_t pid = ::fork();
+    if (pid < 0) fail("fork");
+    if (pid == 0) {
+      ::execl("/sbin/modprobe", "modprobe", module, nullptr);
+      fail("/sbin/modprobe");
+    }
+    int status = 0;
+    if (::waitpid(pid, &status, 0) != pid || status != 0)
+      throw std::runtime_error(std::string("modprobe ") + module + " failed");
+  }
+}
+
 /** Reaps orphans. A guest that lost a server could keep the machine waiting for ever: it is given
  * up. */
 void reap(const std::vector<pid_t>& servers) {
@@ -210,6 +226,7 @@ void boot() {
   if (::swapon(kSwapDisk, 0) != 0) fail(std::string("swapon ") + kSwapDisk);
   const bool leased = boot_option("IAA_ZSWAP_LEASE") == "connected";
   const bool systemd = boot_option("IAA_ZSWAP_INIT") == "systemd";
+  if (boot_option("IAA_ZSWAP_DEVICES") == "yes") load_device_drivers();
   if (systemd) {
     const pid_t agent = ::fork();
     if (agent < 0) fail("fork");

@@ -218,17 +218,28 @@ Result<UniqueFd> HostRoot::open_file(const std::string& path, int flags) const {
   if (fstat(found.value().get(), &status) < 0) return last_failure("fstat");
   if (S_ISDIR(status.st_mode)) return Failure{.error = EISDIR, .syscall = "file-type"};
   if (!S_ISREG(status.st_mode)) return Failure{.error = EINVAL, .syscall = "file-type"};
-  const std::string name = std::to_string(found.value().get());
+  return open_again(found.value(), flags);
+}
+
+Result<UniqueFd> HostRoot::open_again(const UniqueFd& fd, int flags) const {
+  const std::string name = std::to_string(fd.get());
   UniqueFd file(uninterrupted(
       [&] { return openat(proc_self_fd_.get(), name.c_str(), flags | O_NOCTTY | O_CLOEXEC); }));
   if (!file.is_open()) return last_failure("openat");
   return file;
 }
 
+// O_NONBLOCK: files like trace_pipe then answer EAGAIN, and nobody's lease on a file makes us wait.
+Result<UniqueFd> HostRoot::open_to_read(const std::string& path) const {
+  return open_file(path, O_RDONLY | O_NONBLOCK);
+}
+
+Result<UniqueFd> HostRoot::reopen_to_read(const UniqueFd& fd) const {
+  return open_again(fd, O_RDONLY | O_NONBLOCK);
+}
+
 Result<std::string> HostRoot::read(const std::string& path) const {
-  // O_NONBLOCK: files like trace_pipe then answer EAGAIN, and nobody's lease on a file makes us
-  // wait.
-  const Result<UniqueFd> file = open_file(path, O_RDONLY | O_NONBLOCK);
+  const Result<UniqueFd> file = open_to_read(path);
   if (!file.ok()) return file.failure();
   std::string content;
   std::array<char, 16384> chunk{};
@@ -242,11 +253,12 @@ Result<std::string> HostRoot::read(const std::string& path) const {
   }
 }
 
-std::optional<Failure> HostRoot::write(const std::string& path,
-                                       std::span<const std::byte> data) const {
+std::optional<Failure> HostRoot::write(const std::string& path, std::span<const std::byte> data,
+                                       WriteMode mode) const {
   if (!writable()) return Failure{.error = EROFS, .syscall = "read-only-root"};
   // Not O_NONBLOCK: memory.high and memory.max then skip the reclaim that a write of theirs is for.
-  Result<UniqueFd> file = open_file(path, O_WRONLY | O_TRUNC);
+  Result<UniqueFd> file =
+      open_file(path, O_WRONLY | (mode == WriteMode::kAppend ? O_APPEND : O_TRUNC));
   if (!file.ok()) return file.failure();
   // Once and no more, not even after EINTR: the kernel takes each write as a value of its own.
   const ssize_t count = ::write(file.value().get(), data.data(), data.size());

@@ -21,6 +21,8 @@ inline constexpr std::size_t kReadLimit = std::size_t{1} << 20;
 
 enum class Access : std::uint8_t { kReadOnly, kWritable };
 
+enum class WriteMode : std::uint8_t { kTruncate, kAppend };
+
 /** How paths are resolved: openat2(2) where the kernel offers it to us, or in any case component by
  * component. */
 enum class Resolver : std::uint8_t { kAutomatic, kComponents };
@@ -46,9 +48,19 @@ class HostRoot {
    */
   [[nodiscard]] common::Result<std::string> read(const std::string& path) const;
 
-  /** One write(2) of all `data` to an existing file, which is truncated first and never created. */
+  /** A descriptor to read a file with, for a caller that reads it again and again. */
+  [[nodiscard]] common::Result<common::UniqueFd> open_to_read(const std::string& path) const;
+
+  /** A descriptor of its own for the file that `fd` is open on, whatever its path leads to by now.
+   */
+  [[nodiscard]] common::Result<common::UniqueFd> reopen_to_read(const common::UniqueFd& fd) const;
+
+  /** One write(2) of all `data` to an existing file, which is never created; it is truncated first,
+   * unless it is appended to: tracefs takes a truncation for an order to remove all that is there.
+   */
   [[nodiscard]] std::optional<common::Failure> write(const std::string& path,
-                                                     std::span<const std::byte> data) const;
+                                                     std::span<const std::byte> data,
+                                                     WriteMode mode = WriteMode::kTruncate) const;
 
   /** Makes one directory, mode 0755 less the umask. */
   [[nodiscard]] std::optional<common::Failure> make_directory(const std::string& path) const;
@@ -86,6 +98,9 @@ class HostRoot {
   [[nodiscard]] common::Result<Entry> find_entry(const std::string& path) const;
   [[nodiscard]] common::Result<common::UniqueFd> open_file(const std::string& path,
                                                            int flags) const;
+  /** Opens what `fd` is, which may be an O_PATH descriptor. */
+  [[nodiscard]] common::Result<common::UniqueFd> open_again(const common::UniqueFd& fd,
+                                                            int flags) const;
 
   common::UniqueFd root_;
   common::UniqueFd proc_self_fd_;

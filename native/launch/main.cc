@@ -1,14 +1,24 @@
 // Starts a program inside a cgroup and reports how it ended:
 //
-//     launch CGROUP_DIR -- PROGRAM ARGS...
+//     launch [--user USER[:GID]] [--directory DIR] CGROUP_DIR -- PROGRAM ARGS...
 //
 // The child is in the cgroup before it executes anything, so that every page it takes is charged
-// there. Its stdin is /dev/null; stdout and stderr are the launcher's; no other descriptor reaches
-// it. One line of JSON goes to descriptor 3:
+// there. With --user it gives all privileges up for good, and only then goes to DIR (as it is
+// otherwise) and executes the program. Its stdin is /dev/null; stdout and stderr are the
+// launcher's, which whoever started it has opened; no other descriptor reaches it, and no terminal.
+// One line of JSON goes to descriptor 3:
 //
 //     {"exitCode":0,"elapsedNs":"..","userUs":"..","systemUs":"..","maxRssKiB":..}     or
 //     "signal":"SIGKILL"
 //     {"failure":{"errno":2,"code":"ENOENT","syscall":"execv"}}                        not started
+//
+// To know before anything happens whether all that is there and may be used:
+//
+//     launch --check [--user USER[:GID]] -- MODE:PATH...          MODE is one or more of r, w, x
+//
+// prints one line of JSON; each path that the user may not use so is told by its index:
+//
+//     {"user":{"name":"..","uid":..,"gid":..,"home":".."},"denied":[{"index":0,"code":"EACCES"}]}
 //
 // With --hold in place of all that, it leaves one idle process behind and ends: the process that
 // keeps a systemd scope alive, which is removed when it is empty.
@@ -34,20 +44,24 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <ctime>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "common/clock.h"
 #include "common/error_name.h"
 #include "common/result.h"
 #include "common/unique_fd.h"
+#include "launch/user.h"
 
 namespace iaa_zswap::launch {
 namespace {
 
 using common::Failure;
 using common::last_failure;
+using common::monotonic_ns;
 using common::Result;
 using common::UniqueFd;
 
@@ -64,12 +78,6 @@ struct ChildFailure {
   int error;
   std::array<char, 24> syscall;
 };
-
-std::int64_t monotonic_ns() {
-  timespec now{};
-  static_cast<void>(clock_gettime(CLOCK_MONOTONIC, &now));  // it cannot fail for this clock
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 std::int64_t microseconds(const timeval& time) {
   return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec;
@@ -106,12 +114,28 @@ void restore_default_signals() {
   sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+/** What is to be started. */
+struct Start {
+  const char* cgroup = nullptr;
+  /** Ends with a null pointer; the first is an absolute path. */
+  char* const* program = nullptr;
+  std::optional<User> user;
+  /** To go to; none: the launcher's own. */
+  const char* directory = nullptr;
+};
+
+std::vector<char*> pointers_to(std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 /** Runs in the child, up to the program. `join` is the cgroup to enter, when the fork itself could
  * not. */
-[[noreturn]] void execute(char* const* program, pid_t launcher, const UniqueFd& failure_pipe,
-                          const UniqueFd* join) {
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) give_up(failure_pipe, "prctl");
-  if (getppid() != launcher) _exit(kExitNotExecuted);  // it died before the prctl
+[[noreturn]] void execute(const Start& start, char* const* environment, pid_t launcher,
+                          const UniqueFd& failure_pipe, const UniqueFd* join) {
   restore_default_signals();
   if (join != nullptr) {
     const UniqueFd procs(openat(join->get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
@@ -121,17 +145,30 @@ void restore_default_signals() {
   const UniqueFd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!null.is_open()) give_up(failure_pipe, "open(/dev/null)");
   if (dup2(null.get(), STDIN_FILENO) < 0) give_up(failure_pipe, "dup2");
+  // Without a terminal: its Ctrl-C is for the tool, and a user who is not the terminal's could put
+  // words into its input (TIOCSTI).
+  if (setsid() < 0) give_up(failure_pipe, "setsid");
+  if (start.user) {
+    if (const auto failure = become(*start.user)) {
+      errno = failure->error;
+      give_up(failure_pipe, failure->syscall);
+    }
+  }
+  // After that: a change of user clears it.
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) give_up(failure_pipe, "prctl");
+  if (getppid() != launcher) _exit(kExitNotExecuted);  // it died before the prctl
+  if (start.directory != nullptr && chdir(start.directory) < 0) give_up(failure_pipe, "chdir");
   // Closed by the exec and not here: the failure pipe has to live until then.
   if (close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC) < 0) {
     give_up(failure_pipe, "close_range");
   }
-  execv(program[0], program);
-  give_up(failure_pipe, "execv");
+  execve(start.program[0], start.program, environment);
+  give_up(failure_pipe, "execve");
 }
 
 /** Forks into the cgroup and executes the program there. */
-Result<pid_t> start(const char* cgroup_path, char* const* program) {
-  const UniqueFd cgroup(open(cgroup_path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+Result<pid_t> start_program(const Start& start) {
+  const UniqueFd cgroup(open(start.cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!cgroup.is_open()) return last_failure("open(cgroup)");
   struct statfs file_system{};
   if (fstatfs(cgroup.get(), &file_system) < 0) return last_failure("fstatfs(cgroup)");
@@ -144,18 +181,22 @@ Result<pid_t> start(const char* cgroup_path, char* const* program) {
   const UniqueFd failure_in(ends[0]);
   UniqueFd failure_out(ends[1]);
 
+  std::vector<std::string> words;
+  if (start.user) words = environment_of(*start.user);
+  std::vector<char*> pointers = pointers_to(words);
+  char* const* const environment = start.user ? pointers.data() : environ;
   const pid_t launcher = getpid();
   clone_args clone{};
   clone.flags = CLONE_INTO_CGROUP;
   clone.exit_signal = SIGCHLD;
   clone.cgroup = static_cast<std::uint64_t>(cgroup.get());
   auto child = static_cast<pid_t>(syscall(SYS_clone3, &clone, sizeof clone));
-  if (child == 0) execute(program, launcher, failure_out, nullptr);
+  if (child == 0) execute(start, environment, launcher, failure_out, nullptr);
   if (child < 0) {
     // Seccomp filters that do not know clone3 say ENOSYS.
     if (errno != ENOSYS) return last_failure("clone3");
     child = fork();
-    if (child == 0) execute(program, launcher, failure_out, &cgroup);
+    if (child == 0) execute(start, environment, launcher, failure_out, &cgroup);
     if (child < 0) return last_failure("fork");
   }
 
@@ -210,9 +251,9 @@ std::string wait_for(pid_t child, std::int64_t started_ns) {
   }
 }
 
-bool report(std::string_view line) {
+bool report(int fd, std::string_view line) {
   while (!line.empty()) {
-    const ssize_t count = write(kReportFd, line.data(), line.size());
+    const ssize_t count = write(fd, line.data(), line.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return false;
     line.remove_prefix(static_cast<std::size_t>(count));
@@ -234,33 +275,168 @@ int hold() {
   for (;;) pause();
 }
 
-int run(int argc, char** argv) {
-  if (argc == 2 && std::string_view(argv[1]) == "--hold") return hold();
-  if (argc < 4 || std::string_view(argv[2]) != "--" || argv[1][0] != '/' || argv[3][0] != '/' ||
-      fcntl(kReportFd, F_GETFL) < 0) {
-    static_cast<void>(std::fputs(
-        "usage: launch CGROUP_DIR -- PROGRAM ARGS... 3>REPORT, or launch --hold\n"
-        "CGROUP_DIR and PROGRAM are absolute paths. This is a part of iaa-zswap, started by it.\n",
-        stderr));
-    return kExitUsage;
+/** As a JSON string. */
+std::string json(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    // What remains has no place in a name or a path.
+    result += static_cast<unsigned char>(c) < ' ' ? '?' : c;
   }
-  set_disposition(SIGPIPE, SIG_IGN);  // a report nobody reads is an exit code
-  set_disposition(SIGCHLD, SIG_DFL);  // inherited SIG_IGN would have the kernel reap the child
+  return result + '"';
+}
+
+/** access(2)'s mode of letters; -1 for none. */
+int mode_of(std::string_view letters) {
+  int mode = 0;
+  for (const char letter : letters) {
+    switch (letter) {
+      case 'r':
+        mode |= R_OK;
+        break;
+      case 'w':
+        mode |= W_OK;
+        break;
+      case 'x':
+        mode |= X_OK;
+        break;
+      default:
+        return -1;
+    }
+  }
+  return mode == 0 ? -1 : mode;
+}
+
+struct Wish {
+  int mode = 0;
+  const char* path = nullptr;
+};
+
+/** `rx:/path` of an absolute path. */
+std::optional<Wish> parse_wish(const char* word) {
+  const std::string_view text(word);
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const Wish wish{.mode = mode_of(text.substr(0, colon)), .path = word + colon + 1};
+  if (wish.mode < 0 || wish.path[0] != '/') return std::nullopt;
+  return wish;
+}
+
+/** Tells which of the wishes are not granted to the user. */
+int check(const std::optional<User>& user, const std::vector<Wish>& wishes) {
+  std::string line = "{";
+  if (user) {
+    if (const auto failure = become(*user)) {
+      return report(STDOUT_FILENO, describe(*failure)) ? 0 : kExitNoReport;
+    }
+    line += R"("user":{"name":)" + json(user->name) + R"(,"uid":)" + std::to_string(user->uid) +
+            R"(,"gid":)" + std::to_string(user->gid) + R"(,"home":)" + json(user->home) + "},";
+  }
+  line += R"("denied":[)";
+  bool first = true;
+  for (std::size_t i = 0; i < wishes.size(); ++i) {
+    if (faccessat(AT_FDCWD, wishes[i].path, wishes[i].mode, AT_EACCESS) == 0) continue;
+    line += std::string(first ? "" : ",") + R"({"index":)" + std::to_string(i) + R"(,"code":")" +
+            common::error_name(errno) + "\"}";
+    first = false;
+  }
+  return report(STDOUT_FILENO, line + "]}\n") ? 0 : kExitNoReport;
+}
+
+int run_program(const Start& start) {
   const sigset_t awaited = awaited_signals();
   sigprocmask(SIG_BLOCK, &awaited, nullptr);
-
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
-    return report(describe(last_failure("prctl"))) ? 0 : kExitNoReport;
+    return report(kReportFd, describe(last_failure("prctl"))) ? 0 : kExitNoReport;
   }
   // Whoever started us and died before the prctl has closed its end of the report.
   pollfd reader{.fd = kReportFd, .events = 0, .revents = 0};
   if (poll(&reader, 1, 0) > 0 && (reader.revents & (POLLERR | POLLHUP)) != 0) return kExitNoReport;
 
   const std::int64_t started_ns = monotonic_ns();
-  const Result<pid_t> child = start(argv[1], argv + 3);
+  const Result<pid_t> child = start_program(start);
   const std::string line =
       child.ok() ? wait_for(child.value(), started_ns) : describe(child.failure());
-  return report(line) ? 0 : kExitNoReport;
+  return report(kReportFd, line) ? 0 : kExitNoReport;
+}
+
+/** The words before `--` and those after it. */
+struct Words {
+  bool is_check = false;
+  const char* user = nullptr;
+  const char* directory = nullptr;
+  const char* cgroup = nullptr;
+  /** Ends with a null pointer. */
+  char** rest = nullptr;
+};
+
+std::optional<Words> parse(char** argv) {
+  Words words;
+  char** at = argv + 1;
+  for (; *at != nullptr && std::string_view(*at) != "--"; ++at) {
+    const std::string_view word(*at);
+    if (word == "--check") {
+      words.is_check = true;
+    } else if ((word == "--user" || word == "--directory") && at[1] != nullptr) {
+      ++at;
+      (word == "--user" ? words.user : words.directory) = *at;
+    } else if (words.cgroup == nullptr && word.starts_with('/')) {
+      words.cgroup = *at;
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (*at == nullptr) return std::nullopt;
+  words.rest = at + 1;
+  if (words.is_check) {
+    if (words.cgroup != nullptr || words.directory != nullptr) return std::nullopt;
+  } else if (words.cgroup == nullptr || *words.rest == nullptr || words.rest[0][0] != '/' ||
+             (words.directory != nullptr && words.directory[0] != '/') ||
+             fcntl(kReportFd, F_GETFL) < 0) {
+    return std::nullopt;
+  }
+  return words;
+}
+
+int usage() {
+  static_cast<void>(std::fputs(
+      "usage: launch [--user USER[:GID]] [--directory DIR] CGROUP_DIR -- PROGRAM ARGS... "
+      "3>REPORT,\n"
+      "       launch --check [--user USER[:GID]] -- MODE:PATH..., or launch --hold\n"
+      "All paths are absolute. This is a part of iaa-zswap, started by it.\n",
+      stderr));
+  return kExitUsage;
+}
+
+int run(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "--hold") return hold();
+  const std::optional<Words> words = argc == 0 ? std::nullopt : parse(argv);
+  if (!words) return usage();
+  set_disposition(SIGPIPE, SIG_IGN);  // a report nobody reads is an exit code
+  set_disposition(SIGCHLD, SIG_DFL);  // inherited SIG_IGN would have the kernel reap the child
+
+  std::optional<User> user;
+  if (words->user != nullptr) {
+    Result<User> found = find_user(words->user);
+    if (!found.ok()) {
+      const int fd = words->is_check ? STDOUT_FILENO : kReportFd;
+      return report(fd, describe(found.failure())) ? 0 : kExitNoReport;
+    }
+    user = std::move(found.value());
+  }
+  if (!words->is_check) {
+    return run_program({.cgroup = words->cgroup,
+                        .program = words->rest,
+                        .user = std::move(user),
+                        .directory = words->directory});
+  }
+  std::vector<Wish> wishes;
+  for (char** at = words->rest; *at != nullptr; ++at) {
+    const std::optional<Wish> wish = parse_wish(*at);
+    if (!wish) return usage();
+    wishes.push_back(*wish);
+  }
+  return check(user, wishes);
 }
 
 }  // namespace

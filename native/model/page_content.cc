@@ -137,7 +137,7 @@ void PageContent::fill(std::uint32_t task, std::uint64_t page,
     for (std::uint64_t i = 0; i < kPageWords; ++i) words[i] = page * kPageWords + i;
     return;
   }
-  generator_->fill(words, page + version(task, page) * task_pages_, 1, task);
+  generator_->fill(words, {.task = task, .first_page = page + version(task, page) * task_pages_});
 }
 
 std::uint32_t PageContent::encode(const Sizes& sizes, std::uint32_t task,

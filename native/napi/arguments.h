@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -10,6 +11,8 @@
 #include <tuple>
 #include <utility>
 #include <vector>
+
+#include "sampler/text_template.h"
 
 namespace iaa_zswap::napi {
 
@@ -64,6 +67,48 @@ struct Boolean {
   static std::optional<bool> take(const Napi::Value& value) {
     if (!value.IsBoolean()) return std::nullopt;
     return value.As<Napi::Boolean>().Value();
+  }
+};
+
+/** Whole numbers that a double holds exactly. */
+struct PositiveInteger {
+  static constexpr const char* kExpected = "a whole number from 1 to 2^53-1";
+  static std::optional<std::uint64_t> take(const Napi::Value& value) {
+    if (!value.IsNumber()) return std::nullopt;
+    const double number = value.As<Napi::Number>().DoubleValue();
+    constexpr double kMost = 9007199254740991.0;
+    // Nothing equals NaN.
+    if (number < 1 || number > kMost || std::trunc(number) != number) return std::nullopt;
+    return static_cast<std::uint64_t>(number);
+  }
+};
+
+struct CounterFormats {
+  static constexpr const char* kExpected =
+      "an array of 'number', 'flat', 'nested' or 'iaa-statistics'";
+  static std::optional<std::vector<sampler::Format>> take(const Napi::Value& value) {
+    if (!value.IsArray()) return std::nullopt;
+    const auto array = value.As<Napi::Array>();
+    std::vector<sampler::Format> formats;
+    formats.reserve(array.Length());
+    for (std::uint32_t i = 0; i < array.Length(); ++i) {
+      const Napi::HandleScope scope(value.Env());
+      const Napi::Value element = array.Get(i);
+      if (element.IsEmpty()) return std::nullopt;
+      const std::optional<std::string> name = Text::take(element);
+      if (name == "number") {
+        formats.push_back(sampler::Format::kNumber);
+      } else if (name == "flat") {
+        formats.push_back(sampler::Format::kFlat);
+      } else if (name == "nested") {
+        formats.push_back(sampler::Format::kNested);
+      } else if (name == "iaa-statistics") {
+        formats.push_back(sampler::Format::kIaaStatistics);
+      } else {
+        return std::nullopt;
+      }
+    }
+    return formats;
   }
 };
 

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "accfg/library.h"
 #include "common/error_name.h"
 #include "common/result.h"
 
@@ -46,6 +48,46 @@ Napi::Value to_js(Napi::Env env, const common::Result<T>& result) {
 /** Undefined or the NativeFailure. */
 inline Napi::Value to_js(Napi::Env env, const std::optional<common::Failure>& failure) {
   return failure ? to_js(env, *failure) : env.Undefined();
+}
+
+/** The NativeRefusal of src/native/surface.ts. */
+inline Napi::Value to_js(Napi::Env env, const accfg::Refusal& refusal) {
+  auto object = Napi::Object::New(env);
+  object.Set("errno", refusal.error);
+  object.Set("code", refusal.error == 0 ? "" : common::error_name(refusal.error));
+  object.Set("said", refusal.said);
+  return object;
+}
+
+/** Undefined or the NativeRefusal. */
+inline Napi::Value to_js(Napi::Env env, const std::optional<accfg::Refusal>& refusal) {
+  return refusal ? to_js(env, *refusal) : env.Undefined();
+}
+
+/** The NativeAccelDevices of src/native/surface.ts, or the NativeRefusal. */
+inline Napi::Value to_js(Napi::Env env,
+                         const std::variant<std::vector<accfg::Device>, accfg::Refusal>& outcome) {
+  const auto* devices = std::get_if<std::vector<accfg::Device>>(&outcome);
+  if (devices == nullptr) return to_js(env, std::get<accfg::Refusal>(outcome));
+  auto array = Napi::Array::New(env, devices->size());
+  for (std::uint32_t i = 0; i < devices->size(); ++i) {
+    const Napi::HandleScope scope(env);
+    const accfg::Device& device = (*devices)[i];
+    auto wqs = Napi::Array::New(env, device.wqs.size());
+    for (std::uint32_t j = 0; j < device.wqs.size(); ++j) {
+      auto wq = Napi::Object::New(env);
+      wq.Set("name", device.wqs[j].name);
+      wq.Set("state", device.wqs[j].state);
+      wqs.Set(j, wq);
+    }
+    auto object = Napi::Object::New(env);
+    object.Set("name", device.name);
+    object.Set("state", device.state);
+    object.Set("wqs", wqs);
+    object.Set("engines", to_js(env, device.engines));
+    array.Set(i, object);
+  }
+  return array;
 }
 
 /** Each file's bytes as a Buffer, or its NativeFailure. */

@@ -9,6 +9,7 @@
 #include "napi/arguments.h"
 #include "napi/convert.h"
 #include "napi/pool_work.h"
+#include "napi/sampler_object.h"
 
 namespace iaa_zswap::napi {
 
@@ -53,11 +54,13 @@ Napi::Function HostRootObject::define(Napi::Env env) {
                      {
                          InstanceMethod<&HostRootObject::read_many>("readMany"),
                          InstanceMethod<&HostRootObject::write>("write"),
+                         InstanceMethod<&HostRootObject::append>("append"),
                          InstanceMethod<&HostRootObject::make_directory>("mkdir"),
                          InstanceMethod<&HostRootObject::remove_directory>("rmdir"),
                          InstanceMethod<&HostRootObject::list>("list"),
                          InstanceMethod<&HostRootObject::read_link>("readlink"),
                          InstanceMethod<&HostRootObject::file_system_magic>("statfsMagic"),
+                         InstanceMethod<&HostRootObject::sample>("sample"),
                          InstanceMethod<&HostRootObject::close>("close"),
                      });
 }
@@ -112,13 +115,44 @@ Napi::Value HostRootObject::file_system_magic(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value HostRootObject::sample(const Napi::CallbackInfo& info) {
+  const char* const signature = "sample(paths, formats, intervalNs, bufferBytes)";
+  auto arguments = take_arguments<AbsolutePaths, CounterFormats, PositiveInteger, PositiveInteger>(
+      info, signature);
+  if (!arguments) return {};
+  auto& [paths, formats, interval_ns, buffer_bytes] = *arguments;
+  const Napi::Env env = info.Env();
+  if (formats.size() != paths.size()) {
+    Napi::TypeError::New(env, std::string(signature) + ": argument 2 must be as long as argument 1")
+        .ThrowAsJavaScriptException();
+    return {};
+  }
+  if (!root_) return to_js(env, kClosed);
+  const Napi::Object object = sampler_class_->New({});
+  const std::optional<Failure> failure =
+      SamplerObject::Unwrap(object)->start(root_, {.paths = std::move(paths),
+                                                   .formats = std::move(formats),
+                                                   .interval_ns = interval_ns,
+                                                   .buffer_bytes = buffer_bytes});
+  if (failure) return to_js(env, *failure);
+  return object;
+}
+
 Napi::Value HostRootObject::write(const Napi::CallbackInfo& info) {
-  auto arguments = take_arguments<AbsolutePath, Bytes>(info, "write(path, data)");
+  return write_as(info, "write(path, data)", hostfs::WriteMode::kTruncate);
+}
+
+Napi::Value HostRootObject::append(const Napi::CallbackInfo& info) {
+  return write_as(info, "append(path, data)", hostfs::WriteMode::kAppend);
+}
+
+Napi::Value HostRootObject::write_as(const Napi::CallbackInfo& info, const char* signature,
+                                     hostfs::WriteMode mode) {
+  auto arguments = take_arguments<AbsolutePath, Bytes>(info, signature);
   if (!arguments) return {};
   auto& [to, bytes] = *arguments;
-  return enqueue(info.Env(), [path = std::move(to), data = std::move(bytes)](const HostRoot& root) {
-    return root.write(path, data);
-  });
+  return enqueue(info.Env(), [path = std::move(to), data = std::move(bytes),
+                              mode](const HostRoot& root) { return root.write(path, data, mode); });
 }
 
 Napi::Value HostRootObject::make_directory(const Napi::CallbackInfo& info) {

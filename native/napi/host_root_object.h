@@ -27,7 +27,12 @@ class HostRootObject final : public Napi::ObjectWrap<HostRootObject> {
   HostRootObject& operator=(const HostRootObject&) = delete;
   ~HostRootObject() override;
 
-  void attach(std::shared_ptr<const hostfs::HostRoot> root) { root_ = std::move(root); }
+  /** `sampler_class` outlives this object. */
+  void attach(std::shared_ptr<const hostfs::HostRoot> root,
+              const Napi::FunctionReference& sampler_class) {
+    root_ = std::move(root);
+    sampler_class_ = &sampler_class;
+  }
 
  private:
   using Change = std::function<std::optional<common::Failure>(const hostfs::HostRoot&)>;
@@ -39,16 +44,20 @@ class HostRootObject final : public Napi::ObjectWrap<HostRootObject> {
 
   Napi::Value read_many(const Napi::CallbackInfo& info);
   Napi::Value write(const Napi::CallbackInfo& info);
+  Napi::Value append(const Napi::CallbackInfo& info);
   Napi::Value make_directory(const Napi::CallbackInfo& info);
   Napi::Value remove_directory(const Napi::CallbackInfo& info);
   Napi::Value list(const Napi::CallbackInfo& info);
   Napi::Value read_link(const Napi::CallbackInfo& info);
   Napi::Value file_system_magic(const Napi::CallbackInfo& info);
+  Napi::Value sample(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
 
   /** Promise of `work` done on the pool, or EBADF when closed. */
   template <typename T>
   Napi::Value read(Napi::Env env, std::function<T(const hostfs::HostRoot&)> work);
+  Napi::Value write_as(const Napi::CallbackInfo& info, const char* signature,
+                       hostfs::WriteMode mode);
   /** Promise of `change` done on the writer thread, or of the failure that keeps it from being
    * tried. */
   Napi::Value enqueue(Napi::Env env, Change change);
@@ -57,6 +66,7 @@ class HostRootObject final : public Napi::ObjectWrap<HostRootObject> {
   static void at_environment_exit(void* self);
 
   std::shared_ptr<const hostfs::HostRoot> root_;
+  const Napi::FunctionReference* sampler_class_ = nullptr;
   napi_env env_;
 
   // From the first write until close or the end of the environment.

@@ -32,6 +32,7 @@
 #include "hostfs/file_lock.h"
 #include "hostfs/host_root.h"
 #include "test/check.h"
+#include "test/temp_folder.h"
 
 namespace {
 
@@ -46,26 +47,7 @@ using iaa_zswap::hostfs::kReadLimit;
 using iaa_zswap::hostfs::Resolver;
 using iaa_zswap::test::check;
 using iaa_zswap::test::check_equal;
-
-/** A folder of its own, removed at the end. */
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (fs::temp_directory_path() / "iaa-zswap-hostfs-XXXXXX").string();
-    check(mkdtemp(name.data()) != nullptr, "mkdtemp");
-    path_ = name;
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  ~TempFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
+using iaa_zswap::test::TempFolder;
 
 void put(const fs::path& file, std::string_view content) {
   std::ofstream(file, std::ios::binary) << content;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -34,15 +35,9 @@ Content prepared(const ContentSpec& spec) {
   return *std::get_if<Content>(&content);
 }
 
-struct Place {
-  std::uint64_t first_page = 0;
-  std::uint64_t step_words = 1;
-  std::uint64_t task = 0;
-};
-
 Words filled(const ContentSpec& spec, std::size_t count, const Place& place = {}) {
   Words words(count, kUntouched);
-  prepared(spec).fill(words, place.first_page, place.step_words, place.task);
+  prepared(spec).fill(words, place);
   return words;
 }
 
@@ -51,7 +46,7 @@ void check_steps(const ContentSpec& spec) {
   constexpr std::size_t kCount = (3 * kPageWords) + 5;
   const Words all = filled(spec, kCount);
   for (const std::uint64_t step : {2U, 7U, 511U, 512U, 513U, 1300U, 9000U}) {
-    const Words some = filled(spec, kCount, {.step_words = step});
+    const Words some = filled(spec, kCount, {.step = step});
     bool right = true;
     for (std::size_t i = 0; i < kCount; ++i) {
       right = right && some[i] == (i % step == 0 ? all[i] : kUntouched);
@@ -59,6 +54,40 @@ void check_steps(const ContentSpec& spec) {
     check(right);
   }
   check_equal(std::ranges::count(all, kUntouched), 0);
+}
+
+/** Filled piece by piece, a mapping holds what it holds filled at once, and any other word is
+ * found. */
+void check_pieces(const ContentSpec& spec) {
+  const Content content = prepared(spec);
+  constexpr std::size_t kCount = (4 * kPageWords) + 111;  // 2159
+  for (const std::uint64_t step : {1U, 3U, 700U}) {
+    Place place{.task = 5, .first_page = 2, .step = step};
+    Words whole(kCount, kUntouched);
+    content.fill(whole, place);
+    Words pieces(kCount, kUntouched);
+    // Each piece begins at a word that the whole has, too.
+    for (std::size_t begin = 0; begin < kCount;) {
+      const std::size_t length = std::min<std::size_t>(step * (1 + (begin % 300)), kCount - begin);
+      place.word = begin;
+      content.fill(std::span(pieces).subspan(begin, length), place);
+      check(!content.find_wrong(std::span(pieces).subspan(begin, length), place).has_value());
+      begin += length;
+    }
+    check(whole == pieces);
+    place.word = 0;
+    check(!content.find_wrong(whole, place).has_value());
+    for (const std::size_t at : {std::size_t{0}, std::size_t{2100} / step * step}) {
+      whole[at] ^= std::uint64_t{1} << 63U;
+      check_equal(content.find_wrong(whole, place).value_or(kCount), at);
+      whole[at] ^= std::uint64_t{1} << 63U;
+    }
+    // What a step leaves out is nobody's concern.
+    if (step > 1) {
+      whole[1] = 1;
+      check(!content.find_wrong(whole, place).has_value());
+    }
+  }
 }
 
 /** A later mapping of a task continues where the one before it ended. */
@@ -70,11 +99,12 @@ void check_continues(const ContentSpec& spec) {
 
 void test_counter() {
   const ContentSpec counter;
-  const Words words = filled(counter, 2000, {.first_page = 9, .task = 3});
+  const Words words = filled(counter, 2000, {.task = 3, .first_page = 9});
   bool right = true;
   for (std::size_t i = 0; i < words.size(); ++i) right = right && words[i] == i;
   check(right);  // in every mapping of every task the same, as the original's
   check_steps(counter);
+  check_pieces(counter);
   check_equal(filled(counter, 0).size(), 0U);
 }
 
@@ -82,6 +112,7 @@ void test_zero() {
   const ContentSpec zero{.kind = ContentKind::kZero};
   check_equal(std::ranges::count(filled(zero, 1500), 0U), 1500);
   check_steps(zero);
+  check_pieces(zero);
 }
 
 void test_random() {
@@ -96,6 +127,7 @@ void test_random() {
     check(set > 16384 - 453 && set < 16384 + 453);
   }
   check_steps(random);
+  check_pieces(random);
   check_continues(random);
 
   // Tasks and seeds have numbers of their own.
@@ -127,6 +159,7 @@ void test_ratio() {
     check_continues(spec);
   }
   check_steps({.kind = ContentKind::kRatio, .ratio = 2.5});
+  check_pieces({.kind = ContentKind::kRatio, .ratio = 2.5});
   const ContentSpec spec{.kind = ContentKind::kRatio, .ratio = 2};
   check(filled(spec, kPageWords, {.task = 1}) != filled(spec, kPageWords, {.task = 2}));
 }
@@ -158,6 +191,7 @@ void test_file(const std::string& folder) {
   }
   check(right);
   check_steps(corpus);
+  check_pieces(corpus);
   check_continues(corpus);
 
   check_equal(refusal(folder + "/none"),

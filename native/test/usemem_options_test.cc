@@ -1,4 +1,6 @@
-// Sources: native/usemem/options.cc
+// clang-format off: one line for scripts/native-test.sh
+// Sources: native/usemem/options.cc native/usemem/content_options.cc native/common/command_line.cc
+// clang-format on
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -10,6 +12,10 @@
 namespace iaa_zswap::usemem {
 namespace {
 
+using common::BadUsage;
+using common::HelpWanted;
+using common::kMaxBytes;
+using common::parse_size;
 using test::check;
 using test::check_equal;
 
@@ -79,6 +85,26 @@ void test_forms() {
   check_equal(options.step_bytes, 4096U);
   check(!options.init_time);
 
+  const Options access = good({"-O", "--readonly", "--random", "--repeat=3", "--read-again",
+                               "--sync-rw", "--sync-free", "--delay", "7", "--quiet", "1m"});
+  check(access.read_only && access.random_order && access.read_again && access.sync_rw &&
+        access.sync_free && !access.open_rw);
+  check_equal(access.repeat, 3U);
+  check_equal(access.delay_ns, 7U);
+  const Options letters = good({"-OoRZyxwq", "-r2", "-e10u", "1m"});
+  check(letters.read_only && letters.random_order && letters.read_again && letters.sync_rw &&
+        letters.sync_free && letters.open_rw);
+  check_equal(letters.repeat, 2U);
+  check_equal(letters.delay_ns, 10'000U);
+  check_equal(good({"-O", "-e", "999m", "1m"}).delay_ns, 999'000'000U);
+  const Options plain = good({"-O", "1m"});
+  check(!plain.read_only && !plain.random_order && !plain.read_again && !plain.sync_rw &&
+        !plain.sync_free && !plain.open_rw);
+  check_equal(plain.repeat, 1U);
+  check_equal(plain.delay_ns, 0U);
+  check_equal(good({"-O", "-R", "--seed", "3", "1m"}).content.seed, 3U);
+  check(good({"-O", "-y", "-u", "2m", "1m"}).sync_rw);  // still one mapping
+
   check_equal(good({"-wOn4", "1m"}).processes, 4U);
   check_equal(good({"-O", "-n2", "-n", "5", "1m"}).processes, 5U);  // the last one holds
   check_equal(good({"-O", "-u", "2m", "1m"}).unit_bytes, 1048576U);
@@ -121,7 +147,18 @@ void test_wrong_forms() {
   check_equal(bad({"-O", "--seed", "-1", "--content", "random", "1m"}),
               "--seed wants a decimal number below 2^64, not '-1'");
   check_equal(bad({"-O", "--seed", "1", "1m"}),
-              "--seed has an effect only with --content random or ratio:R: add one or drop it");
+              "--seed has an effect only with -R and with --content random or ratio:R: add one or "
+              "drop it");
+  check_equal(bad({"-O", "-r", "0", "1m"}), "-r wants a number from 1 to 2147483647, not '0'");
+  for (const char* wrong : {"", "x", "-1", "1s", "1000m", "1000000000", "1000000u", "1.5u"}) {
+    check_equal(
+        bad({"-O", "-e", wrong, "1m"}),
+        "-e wants a delay below one second, as 500, 10u or 2m, not '" + std::string(wrong) + "'");
+  }
+  check_equal(bad({"-O", "-y", "-u", "512k", "1m"}),
+              "-y waits after one mapping of the whole size: drop -u");
+  check_equal(bad({"-O", "-o", "--content", "random", "1m"}),
+              "with -o nothing is written: drop --content");
   for (const char* wrong : {"", "Counter", "file:", "ratio", "random:1"}) {
     check_equal(bad({"-O", "--content", wrong, "1m"}),
                 "--content wants counter, random, zero, ratio:R or file:PATH, not '" +
@@ -146,8 +183,8 @@ void test_wrong_command_lines() {
   }
   check_equal(bad({"-O", "1m", "-n"}), "-n wants a value");
   check_equal(bad({"-O", "1m", "--seed"}), "--seed wants a value");
-  check_equal(bad({"-OR", "1m"}), "unknown option '-R'");
-  check_equal(bad({"-O", "--read-again", "1m"}), "unknown or ambiguous option '--read-again'");
+  check_equal(bad({"-OM", "1m"}), "unknown option '-M'");
+  check_equal(bad({"-O", "--prealloc", "1m"}), "unknown or ambiguous option '--prealloc'");
   check_equal(bad({"-O", "--s", "1", "1m"}), "unknown or ambiguous option '--s'");
   check_equal(bad({"--anonymous=1", "1m"}),
               "-O takes no value, but there is one in '--anonymous=1'");

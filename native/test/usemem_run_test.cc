@@ -1,4 +1,6 @@
-// Sources: native/usemem/run.cc native/usemem/report.cc native/usemem/content.cc
+// clang-format off: one line for scripts/native-test.sh
+// Sources: native/usemem/run.cc native/usemem/passes.cc native/usemem/report.cc native/usemem/content.cc native/crew/crew.cc
+// clang-format on
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -18,12 +20,18 @@
 #include <tuple>
 #include <variant>
 
+#include "common/clock.h"
+#include "crew/crew.h"
 #include "test/check.h"
 #include "usemem/run.h"
 
 namespace iaa_zswap::usemem {
 namespace {
 
+using common::kMaxBytes;
+using common::monotonic_ns;
+using crew::kExitDone;
+using crew::kExitFailed;
 using test::check;
 using test::check_equal;
 
@@ -117,6 +125,12 @@ std::ptrdiff_t count(const std::string& text, const std::string& part) {
   return found;
 }
 
+std::string repeated(const std::string& text, int times) {
+  std::string result;
+  for (int i = 0; i < times; ++i) result += text;
+  return result;
+}
+
 void test_lines() {
   const Outcome three =
       outcome({.processes = 3, .size_bytes = 1048576, .unit_bytes = 1048576, .init_time = true});
@@ -138,6 +152,48 @@ void test_lines() {
   check_equal(count("\n" + six.out, "\n12700 bytes / "), 6);
   check_equal(count(six.out, "\n"), 12);
   check_equal(six.err, "");
+}
+
+void test_passes() {
+  const Outcome twice = outcome({.processes = 2,
+                                 .size_bytes = 100000,
+                                 .unit_bytes = 40000,
+                                 .step_bytes = 4096,
+                                 .repeat = 2,
+                                 .read_again = true});
+  check_equal(twice.exit_code, kExitDone);
+  check_equal(twice.err, "");
+  // The allocation once, 25 words twice; read again nothing is allocated.
+  check_equal(count("\n" + twice.out, "\n12900 bytes / "), 2);
+  check_equal(count("\n" + twice.out, "\nread again 400 bytes / "), 2);
+  check_equal(count(shape(twice.out), "read again N bytes / N usecs = N KB/s\n"), 2);
+  check_equal(count(twice.out, "\n"), 6);
+
+  const Outcome together = outcome({.processes = 2,
+                                    .threads = 2,
+                                    .size_bytes = kPage,
+                                    .unit_bytes = kPage,
+                                    .sync_rw = true,
+                                    .sync_free = true});
+  check_equal(together.exit_code, kExitDone);
+  // Every throughput line before every line of the freeing: nobody frees before all are through.
+  check_equal(shape(together.out), repeated("N bytes / N usecs = N KB/s\n", 4) +
+                                       repeated("N usecs to free memory\n", 4));
+}
+
+/** With -y the mapping comes before the start, without it after. */
+void test_sync_rw() {
+  const auto no_start = [](bool sync_rw) {
+    return outcome({.size_bytes = kMaxBytes, .unit_bytes = kMaxBytes, .sync_rw = sync_rw},
+                   [] { answer(SYS_futex, error_answer(EPERM)); });
+  };
+  const Outcome before = no_start(true);
+  check_equal(before.exit_code, kExitFailed);
+  check_equal(count(before.err, "mmap of 72057594037927936 bytes: ENOMEM"), 1);
+  const Outcome after = no_start(false);
+  check_equal(after.exit_code, kExitFailed);
+  check_equal(count(after.err, "mmap of"), 0);
+  check(after.err.find("futex: EPERM") != std::string::npos);
 }
 
 void test_bind_failure() {
@@ -220,7 +276,10 @@ void test_inheritance() {
   check_equal(count(ignoring.out, " KB/s\n"), 2);
 
   const Outcome adopting = outcome(options, [] {
-    if (fork() == 0) _exit(7);  // a child that is not usemem's: its status is no concern
+    const pid_t pid = fork();
+    if (pid == 0) _exit(7);  // a child that is not usemem's: its status is no concern
+    siginfo_t ended{};
+    waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT);
   });
   check_equal(adopting.exit_code, kExitDone);
   check_equal(adopting.err, "");
@@ -232,6 +291,8 @@ void test_inheritance() {
 
 int main() {
   iaa_zswap::usemem::test_lines();
+  iaa_zswap::usemem::test_passes();
+  iaa_zswap::usemem::test_sync_rw();
   iaa_zswap::usemem::test_bind_failure();
   iaa_zswap::usemem::test_failures_before_start();
   iaa_zswap::usemem::test_failures_after_start();

@@ -11,6 +11,7 @@
 
 #include "common/error_name.h"
 #include "common/unique_fd.h"
+#include "usemem/random.h"
 
 namespace iaa_zswap::usemem {
 namespace {
@@ -22,49 +23,20 @@ using common::UniqueFd;
 // the rest. Between zstd's 20 and zlib's 30 to 70, so that both stay within 5%.
 constexpr std::uint64_t kOverheadBytes = 32;
 
-// Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014: the odd number
-// next to 2^64 over the golden ratio, and the finaliser Stafford's "Mix13".
-constexpr std::uint64_t kGoldenGamma = 0x9e3779b97f4a7c15;
-
-/** A bijection that scatters neighbouring numbers. */
-constexpr std::uint64_t scatter(std::uint64_t value) {
-  value = (value ^ (value >> 30U)) * 0xbf58476d1ce4e5b9;
-  value = (value ^ (value >> 27U)) * 0x94d049bb133111eb;
-  return value ^ (value >> 31U);
-}
-
-/** The random numbers of one task: any of them without those before it. */
-class RandomWords {
- public:
-  RandomWords(std::uint64_t seed, std::uint64_t task)
-      : origin_(scatter(scatter(seed + kGoldenGamma) + task)) {}
-  [[nodiscard]] std::uint64_t operator[](std::uint64_t index) const {
-    return scatter(origin_ + (index + 1) * kGoldenGamma);
-  }
-
- private:
-  std::uint64_t origin_;
-};
-
-/** Stores every step-th word; `page_of` gives for a page of the area what its k-th word holds. */
-template <typename PageOf>
-void store_pages(std::span<std::uint64_t> area, std::uint64_t step, PageOf page_of) {
+/** Visits words page by page; `page_of` gives for a page of the task what its k-th word holds. A
+ * copy of the place: a store could change what a reference refers to, for all that the compiler
+ * knows. */
+template <typename PageOf, typename Visit>
+void each_of_pages(std::size_t count, Place place, PageOf page_of, Visit visit) {
   std::uint64_t i = 0;
-  while (i < area.size()) {
-    const std::uint64_t page = i / kPageWords;
-    const auto word_at = page_of(page);
+  while (i < count) {
+    const std::uint64_t page = (place.word + i) / kPageWords;
+    const auto word_at = page_of(place.first_page + page);
     const std::uint64_t start = page * kPageWords;
-    const std::uint64_t end = std::min<std::uint64_t>(start + kPageWords, area.size());
-    for (; i < end; i += step) area[i] = word_at(i - start);
-  }
-}
-
-/** The original's content. The loop that the speed is about: one store and nothing else. */
-void store_counter(std::span<std::uint64_t> area, std::uint64_t step) {
-  if (step == 1) {
-    for (std::uint64_t i = 0; i < area.size(); ++i) area[i] = i;
-  } else {
-    for (std::uint64_t i = 0; i < area.size(); i += step) area[i] = i;
+    const std::uint64_t end = std::min<std::uint64_t>(start + kPageWords - place.word, count);
+    for (; i < end; i += place.step) {
+      if (!visit(i, word_at(place.word + i - start))) return;
+    }
   }
 }
 
@@ -120,22 +92,28 @@ std::variant<Content, BadCorpus> Content::prepare(const ContentSpec& spec) {
   return content;
 }
 
-void Content::fill(std::span<std::uint64_t> area, std::uint64_t first_page,
-                   std::uint64_t step_words, std::uint64_t task) const {
-  const RandomWords random(seed_, task);
+template <typename Visit>
+void Content::each_word(std::size_t count, const Place& place, Visit visit) const {
+  const RandomWords random(seed_, place.task);
   switch (kind_) {
     case ContentKind::kCounter:
-      store_counter(area, step_words);
+      for (std::uint64_t i = 0; i < count; i += place.step) {
+        if (!visit(i, place.word + i)) return;
+      }
       return;
     case ContentKind::kZero:
-      store_pages(area, step_words,
-                  [](std::uint64_t) { return [](std::uint64_t) { return std::uint64_t{0}; }; });
+      each_of_pages(
+          count, place,
+          [](std::uint64_t) { return [](std::uint64_t) { return std::uint64_t{0}; }; }, visit);
       return;
     case ContentKind::kRandom:
-      store_pages(area, step_words, [&](std::uint64_t page) {
-        const std::uint64_t base = (first_page + page) * kPageWords;
-        return [&random, base](std::uint64_t k) { return random[base + k]; };
-      });
+      each_of_pages(
+          count, place,
+          [&](std::uint64_t page) {
+            const std::uint64_t base = page * kPageWords;
+            return [&random, base](std::uint64_t k) { return random[base + k]; };
+          },
+          visit);
       return;
     case ContentKind::kRatio: {
       // The random bytes first, then zeros: every compressor finds the zeros with one match.
@@ -143,23 +121,52 @@ void Content::fill(std::span<std::uint64_t> area, std::uint64_t first_page,
       // The word between them: its low bytes come first in memory.
       const std::uint64_t mask =
           (std::uint64_t{1} << (8 * (random_bytes_ % sizeof(std::uint64_t)))) - 1;
-      store_pages(area, step_words, [&, whole, mask](std::uint64_t page) {
-        const std::uint64_t base = (first_page + page) * kPageWords;
-        return [&random, base, whole, mask](std::uint64_t k) {
-          if (k > whole) return std::uint64_t{0};
-          return k < whole ? random[base + k] : random[base + k] & mask;
-        };
-      });
+      each_of_pages(
+          count, place,
+          [&, whole, mask](std::uint64_t page) {
+            const std::uint64_t base = page * kPageWords;
+            return [&random, base, whole, mask](std::uint64_t k) {
+              if (k > whole) return std::uint64_t{0};
+              return k < whole ? random[base + k] : random[base + k] & mask;
+            };
+          },
+          visit);
       return;
     }
     case ContentKind::kFile:
-      store_pages(area, step_words, [&](std::uint64_t page) {
-        const std::uint64_t pages = corpus_.size() / kPageWords;
-        const std::uint64_t* source = &corpus_[(first_page + page) % pages * kPageWords];
-        return [source](std::uint64_t k) { return source[k]; };
-      });
+      each_of_pages(
+          count, place,
+          [&](std::uint64_t page) {
+            const std::uint64_t pages = corpus_.size() / kPageWords;
+            const std::uint64_t* source = &corpus_[page % pages * kPageWords];
+            return [source](std::uint64_t k) { return source[k]; };
+          },
+          visit);
       return;
   }
+}
+
+void Content::fill(std::span<std::uint64_t> area, const Place& place) const {
+  // The original's content, and the loop that the speed is about: one store and nothing else.
+  if (kind_ == ContentKind::kCounter && place.step == 1) {
+    for (std::uint64_t i = 0; i < area.size(); ++i) area[i] = place.word + i;
+    return;
+  }
+  each_word(area.size(), place, [area](std::uint64_t i, std::uint64_t value) {
+    area[i] = value;
+    return true;
+  });
+}
+
+std::optional<std::size_t> Content::find_wrong(std::span<const std::uint64_t> area,
+                                               const Place& place) const {
+  std::optional<std::size_t> wrong;
+  each_word(area.size(), place, [area, &wrong](std::uint64_t i, std::uint64_t value) {
+    if (area[i] == value) return true;
+    wrong = i;
+    return false;
+  });
+  return wrong;
 }
 
 }  // namespace iaa_zswap::usemem

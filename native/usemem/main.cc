@@ -7,6 +7,8 @@
 #include <utility>
 #include <variant>
 
+#include "common/clock.h"
+#include "crew/crew.h"
 #include "usemem/content.h"
 #include "usemem/options.h"
 #include "usemem/run.h"
@@ -17,23 +19,23 @@ namespace {
 int print_help() {
   const std::string_view text = help_text();
   const bool printed = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  return std::fflush(stdout) == 0 && printed ? kExitDone : kExitFailed;
+  return std::fflush(stdout) == 0 && printed ? crew::kExitDone : crew::kExitFailed;
 }
 
 int usemem(int argc, char** argv) {
   auto parsed = parse_options(argc, argv);
-  if (std::holds_alternative<HelpWanted>(parsed)) return print_help();
-  if (const auto* bad = std::get_if<BadUsage>(&parsed)) {
-    complain(bad->message + "; see usemem --help");
-    return kExitUsage;
+  if (std::holds_alternative<common::HelpWanted>(parsed)) return print_help();
+  if (const auto* bad = std::get_if<common::BadUsage>(&parsed)) {
+    crew::complain(kProgram, bad->message + "; see usemem --help");
+    return crew::kExitUsage;
   }
   const Options& options = *std::get_if<Options>(&parsed);
 
-  const std::int64_t began_ns = monotonic_ns();
+  const std::int64_t began_ns = common::monotonic_ns();
   const auto prepared = Content::prepare(options.content);
   if (const auto* bad = std::get_if<BadCorpus>(&prepared)) {
-    complain(bad->message);
-    return kExitFailed;
+    crew::complain(kProgram, bad->message);
+    return crew::kExitFailed;
   }
   return run(options, *std::get_if<Content>(&prepared), began_ns);
 }

@@ -1,26 +1,26 @@
 #include "usemem/options.h"
 
-#include <getopt.h>
-
-#include <algorithm>
 #include <array>
-#include <cctype>
-#include <charconv>
-#include <system_error>
-#include <vector>
+#include <utility>
+
+#include "crew/crew.h"
 
 namespace iaa_zswap::usemem {
 namespace {
 
-// PID_MAX_LIMIT of 64-bit kernels (include/linux/threads.h): there are never more tasks.
-constexpr std::uint64_t kMaxTasks = std::uint64_t{4} << 20U;
+using common::BadUsage;
+using common::CommandLine;
+using common::HelpWanted;
+using crew::kMaxTasks;
+
 constexpr std::uint64_t kMaxSleepSeconds = 0x7fffffff;
+constexpr std::uint64_t kMaxRepeat = 0x7fffffff;
 
 // Long options without a letter.
 enum : std::uint8_t { kInitTime = 1, kContentOption, kSeedOption };
 
-constexpr const char* kShortOptions = ":n:t:b:Ows:u:j:h";
-constexpr std::array<option, 13> kLongOptions = {{
+constexpr const char* kShortOptions = ":n:t:b:Owos:u:j:r:RZyxe:qh";
+constexpr std::array<option, 21> kLongOptions = {{
     {.name = "nproc", .has_arg = required_argument, .flag = nullptr, .val = 'n'},
     {.name = "thread", .has_arg = required_argument, .flag = nullptr, .val = 't'},
     {.name = "bind", .has_arg = required_argument, .flag = nullptr, .val = 'b'},
@@ -29,6 +29,14 @@ constexpr std::array<option, 13> kLongOptions = {{
     {.name = "sleep", .has_arg = required_argument, .flag = nullptr, .val = 's'},
     {.name = "unit", .has_arg = required_argument, .flag = nullptr, .val = 'u'},
     {.name = "step", .has_arg = required_argument, .flag = nullptr, .val = 'j'},
+    {.name = "readonly", .has_arg = no_argument, .flag = nullptr, .val = 'o'},
+    {.name = "random", .has_arg = no_argument, .flag = nullptr, .val = 'R'},
+    {.name = "repeat", .has_arg = required_argument, .flag = nullptr, .val = 'r'},
+    {.name = "read-again", .has_arg = no_argument, .flag = nullptr, .val = 'Z'},
+    {.name = "sync-rw", .has_arg = no_argument, .flag = nullptr, .val = 'y'},
+    {.name = "sync-free", .has_arg = no_argument, .flag = nullptr, .val = 'x'},
+    {.name = "delay", .has_arg = required_argument, .flag = nullptr, .val = 'e'},
+    {.name = "quiet", .has_arg = no_argument, .flag = nullptr, .val = 'q'},
     {.name = "init-time", .has_arg = no_argument, .flag = nullptr, .val = kInitTime},
     {.name = "content", .has_arg = required_argument, .flag = nullptr, .val = kContentOption},
     {.name = "seed", .has_arg = required_argument, .flag = nullptr, .val = kSeedOption},
@@ -46,7 +54,15 @@ after the other, and prints how fast. Options and output lines are those of vm-s
   -t, --thread M      threads in each process; each writes SIZE bytes of its own
   -b, --bind N        bind task i to CPU (i x N) modulo the online CPUs; 0 binds none (0)
   -O, --anonymous     private anonymous memory; required: there is no other kind here
-  -w, --open-rw       no effect: anonymous memory is always readable and writable
+  -w, --open-rw       a mapping that can be written; matters with -o alone
+  -o, --readonly      read words, do not write them: the kernel maps its page of zeros
+  -R, --random        words in random order, some more than once, some never
+  -r, --repeat N      passes over each mapping (1); a pass in ascending order first checks each word
+                      that it writes again
+  -Z, --read-again    after the throughput line read all once more, with a line of its own
+  -y, --sync-rw       all start together after the mapping, not before it; without -u
+  -x, --sync-free     nobody frees before all have slept
+  -e, --delay NS      ns spent on each page, or us or ms as 10u or 2m; below a second (0)
   -s, --sleep SEC     sleep between the throughput line and the freeing (0)
   -u, --unit SIZE     bytes of one mapping (SIZE)
   -j, --step SIZE     from one written word to the next, a multiple of 8 (8)
@@ -57,230 +73,141 @@ after the other, and prints how fast. Options and output lines are those of vm-s
                         zero       pages of zeros; newer kernels keep them out of zswap
                         ratio:R    pages that compress R to 1, R from 1 to 16
                         file:PATH  the pages of a file, again and again
-      --seed N        of random and ratio (0); each process and thread has its own numbers
+      --seed N        of random, ratio and -R (0); each process and thread has its own numbers
+  -q, --quiet         no effect: there are no dots between passes
   -h, --help          this text
 
 Prints one line per task after its work and, after the sleep, one after the freeing:
-  B bytes / U usecs = K KB/s      B counts SIZE/8 for the allocation and SIZE for the writing
+  B bytes / U usecs = K KB/s      B counts SIZE/8 for the allocation and SIZE for each pass
+  read again B bytes / U usecs = K KB/s     of -Z: SIZE for each pass
   U usecs to free memory
 Exit code: 0 done; 1 a process, bind or mapping failed; 2 wrong command line.
 )";
 
-/** As the user wrote it, on one line. */
-std::string quoted(std::string_view text) {
-  std::string result(text);
-  std::ranges::replace_if(result, [](unsigned char c) { return std::iscntrl(c) != 0; }, '?');
-  return "'" + result + "'";
-}
-
-/** The rest of `text` after the decimal number it begins with. A leading 0 is refused: the original
- * takes the number for octal then. */
-std::optional<std::uint64_t> take_number(std::string_view& text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const auto length = static_cast<std::size_t>(end - text.data());
-  if (error != std::errc{} || (length > 1 && text.front() == '0')) return std::nullopt;
-  text.remove_prefix(length);
-  return value;
-}
-
-std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t smallest,
-                                          std::uint64_t largest) {
-  const std::optional<std::uint64_t> value = take_number(text);
-  if (!value || !text.empty() || *value < smallest || *value > largest) return std::nullopt;
-  return value;
-}
-
-/** The name a user knows an option by. */
-std::string option_name(int value) {
-  if (value >= ' ') return std::string("-") + static_cast<char>(value);
-  for (const option& candidate : kLongOptions) {
-    if (candidate.name != nullptr && candidate.val == value) {
-      return std::string("--") + candidate.name;
-    }
-  }
-  return "?";
-}
-
-BadUsage bad_value(int option, std::string_view wanted, std::string_view given) {
-  return {option_name(option) + " wants " + std::string(wanted) + ", not " + quoted(given)};
-}
-
-std::optional<BadUsage> set_number(int option, std::uint32_t& target, std::uint64_t smallest,
-                                   std::uint64_t largest) {
-  const std::optional<std::uint64_t> value = parse_number(optarg, smallest, largest);
-  if (!value) {
-    return bad_value(option,
-                     "a number from " + std::to_string(smallest) + " to " + std::to_string(largest),
-                     optarg);
-  }
-  target = static_cast<std::uint32_t>(*value);
-  return std::nullopt;
-}
-
-std::optional<BadUsage> set_content(ContentSpec& spec, std::string_view text) {
-  constexpr std::string_view kRatioPrefix = "ratio:";
-  constexpr std::string_view kFilePrefix = "file:";
-  if (text == "counter") {
-    spec.kind = ContentKind::kCounter;
-  } else if (text == "random") {
-    spec.kind = ContentKind::kRandom;
-  } else if (text == "zero") {
-    spec.kind = ContentKind::kZero;
-  } else if (text.starts_with(kRatioPrefix)) {
-    const std::string_view number = text.substr(kRatioPrefix.size());
-    const char* const begin = number.data();
-    const char* const end = begin + number.size();
-    const auto [stop, error] = std::from_chars(begin, end, spec.ratio, std::chars_format::fixed);
-    // Written so that NaN is refused too.
-    const bool inside = spec.ratio >= kMinRatio && spec.ratio <= kMaxRatio;
-    if (error != std::errc{} || stop != end || !inside) {
-      return bad_value(kContentOption, "a ratio from 1 to 16, as ratio:2.5", text);
-    }
-    spec.kind = ContentKind::kRatio;
-  } else if (text.starts_with(kFilePrefix) && text.size() > kFilePrefix.size()) {
-    spec.kind = ContentKind::kFile;
-    spec.path = text.substr(kFilePrefix.size());
-  } else {
-    return bad_value(kContentOption, "counter, random, zero, ratio:R or file:PATH", text);
-  }
-  return std::nullopt;
-}
-
 /** What the loop over the command line collects beside Options. */
 struct Given {
   bool anonymous = false;
+  bool content = false;
   bool seed = false;
-  bool help = false;
 };
 
-std::optional<BadUsage> set_size(int option, std::uint64_t& target, std::string_view text) {
-  const std::optional<std::uint64_t> bytes = parse_size(text);
-  const bool is_step = option == 'j';
+std::optional<BadUsage> set_size(const CommandLine& line, std::uint64_t& target, bool is_step) {
+  const std::optional<std::uint64_t> bytes = common::parse_size(optarg);
   if (!bytes || *bytes < kWordBytes || (is_step && *bytes % kWordBytes != 0)) {
-    return bad_value(
-        option, is_step ? "a multiple of 8 bytes, as 8 or 4k" : "8 bytes or more, as 64k or 2m",
-        text);
+    return line.bad_value(is_step ? "a multiple of 8 bytes, as 8 or 4k"
+                                  : "8 bytes or more, as 64k or 2m");
   }
   target = *bytes;
   return std::nullopt;
 }
 
-std::optional<BadUsage> take_option(int letter, Options& options, Given& given) {
+/** As the original takes it: ns, us with a u, ms with an m. */
+std::optional<BadUsage> set_delay(const CommandLine& line, std::uint64_t& target) {
+  constexpr std::uint64_t kSecondNs = 1'000'000'000;
+  std::string_view rest = optarg;
+  const std::optional<std::uint64_t> number = common::take_number(rest);
+  std::uint64_t unit_ns = 1;
+  if (rest == "u") unit_ns = 1'000;
+  if (rest == "m") unit_ns = 1'000'000;
+  if (!number || (unit_ns == 1 && !rest.empty()) || *number >= kSecondNs / unit_ns) {
+    return line.bad_value("a delay below one second, as 500, 10u or 2m");
+  }
+  target = *number * unit_ns;
+  return std::nullopt;
+}
+
+std::optional<BadUsage> take_option(const CommandLine& line, int letter, Options& options,
+                                    Given& given) {
   switch (letter) {
     case 'n':
-      return set_number(letter, options.processes, 1, kMaxTasks);
+      return line.set_number(options.processes, 1, kMaxTasks);
     case 't':
-      return set_number(letter, options.threads, 0, kMaxTasks);
+      return line.set_number(options.threads, 0, kMaxTasks);
     case 'b':
-      return set_number(letter, options.bind_interval, 0, kMaxTasks);
+      return line.set_number(options.bind_interval, 0, kMaxTasks);
     case 's':
-      return set_number(letter, options.sleep_seconds, 0, kMaxSleepSeconds);
+      return line.set_number(options.sleep_seconds, 0, kMaxSleepSeconds);
     case 'u':
-      return set_size(letter, options.unit_bytes, optarg);
+      return set_size(line, options.unit_bytes, false);
     case 'j':
-      return set_size(letter, options.step_bytes, optarg);
+      return set_size(line, options.step_bytes, true);
     case 'O':
       given.anonymous = true;
       return std::nullopt;
     case 'w':
+      options.open_rw = true;
+      return std::nullopt;
+    case 'o':
+      options.read_only = true;
+      return std::nullopt;
+    case 'R':
+      options.random_order = true;
+      return std::nullopt;
+    case 'r':
+      return line.set_number(options.repeat, 1, kMaxRepeat);
+    case 'Z':
+      options.read_again = true;
+      return std::nullopt;
+    case 'y':
+      options.sync_rw = true;
+      return std::nullopt;
+    case 'x':
+      options.sync_free = true;
+      return std::nullopt;
+    case 'e':
+      return set_delay(line, options.delay_ns);
+    case 'q':
       return std::nullopt;
     case kInitTime:
       options.init_time = true;
       return std::nullopt;
     case kContentOption:
-      return set_content(options.content, optarg);
-    case kSeedOption: {
-      const auto seed = parse_number(optarg, 0, UINT64_MAX);
-      if (!seed) return bad_value(letter, "a decimal number below 2^64", optarg);
-      options.content.seed = *seed;
+      given.content = true;
+      return set_content(line, options.content);
+    case kSeedOption:
       given.seed = true;
-      return std::nullopt;
-    }
-    case 'h':
-      given.help = true;
-      return std::nullopt;
+      return set_seed(line, options.content);
     default:
       return BadUsage{"unknown option"};
   }
 }
 
-/** What getopt_long did not take, and why. */
-BadUsage refused(int letter, std::string_view word) {
-  if (letter == ':') return {option_name(optopt) + " wants a value"};
-  const bool known = std::ranges::any_of(kLongOptions, [](const option& candidate) {
-    return candidate.name != nullptr && candidate.val == optopt;
-  });
-  if (known) return {option_name(optopt) + " takes no value, but there is one in " + quoted(word)};
-  if (optopt != 0) return {"unknown option " + quoted(option_name(optopt))};
-  return {"unknown or ambiguous option " + quoted(word)};
-}
-
 /** What holds between the options, once all of them are known. */
-std::optional<BadUsage> complete(Options& options, const Given& given,
-                                 const std::vector<char*>& words) {
-  const std::size_t count = words.size() - 1;  // without the null pointer
-  const auto first = static_cast<std::size_t>(optind);
-  if (first == count) return BadUsage{"the size is missing: give one, as 64m or 10g"};
-  if (first + 1 != count) {
-    return BadUsage{"one size is wanted, and there is " + quoted(words[first + 1]) + " after " +
-                    quoted(words[first])};
-  }
-  const std::optional<std::uint64_t> size = parse_size(words[first]);
-  if (!size || *size < kWordBytes) {
-    return BadUsage{"the size has to be from 8 bytes to 65536t, as 64m or 10g, not " +
-                    quoted(words[first])};
-  }
+std::optional<BadUsage> complete(Options& options, const Given& given) {
   if (!given.anonymous) return BadUsage{"only anonymous memory is supported: add -O"};
-  const ContentKind kind = options.content.kind;
-  if (given.seed && kind != ContentKind::kRandom && kind != ContentKind::kRatio) {
+  if (given.seed && !has_random_numbers(options.content) && !options.random_order) {
     return BadUsage{
-        "--seed has an effect only with --content random or ratio:R: add one or drop it"};
+        "--seed has an effect only with -R and with --content random or ratio:R: add one or drop "
+        "it"};
+  }
+  if (given.content && options.read_only) {
+    return BadUsage{"with -o nothing is written: drop --content"};
   }
   if (options.tasks() > kMaxTasks) {
     return BadUsage{"-n x -t is " + std::to_string(options.tasks()) + " tasks: ask for at most " +
                     std::to_string(kMaxTasks)};
   }
-  options.size_bytes = *size;
-  if (options.unit_bytes == 0 || options.unit_bytes > *size) options.unit_bytes = *size;
+  if (options.unit_bytes == 0 || options.unit_bytes > options.size_bytes) {
+    options.unit_bytes = options.size_bytes;
+  }
+  if (options.sync_rw && options.unit_bytes != options.size_bytes) {
+    return BadUsage{"-y waits after one mapping of the whole size: drop -u"};
+  }
   return std::nullopt;
 }
 
 }  // namespace
 
-std::optional<std::uint64_t> parse_size(std::string_view text) {
-  const std::optional<std::uint64_t> number = take_number(text);
-  if (!number || text.size() > 1) return std::nullopt;
-  unsigned shift = 0;
-  if (!text.empty()) {
-    constexpr std::string_view kSuffixes = "kmgt";
-    const auto letter = static_cast<char>(std::tolower(static_cast<unsigned char>(text.front())));
-    const std::size_t power = kSuffixes.find(letter);
-    if (power == std::string_view::npos) return std::nullopt;
-    shift = 10 * (static_cast<unsigned>(power) + 1);
-  }
-  if (*number > kMaxBytes >> shift) return std::nullopt;
-  return *number << shift;
-}
-
 std::variant<Options, HelpWanted, BadUsage> parse_options(int argc, char** argv) {
-  // getopt_long moves the words about.
-  std::vector<char*> words(argv, argv + argc);
-  words.push_back(nullptr);
-
+  CommandLine line(argc, argv, kShortOptions, kLongOptions);
   Options options;
   Given given;
-  optind = 0;  // glibc: begin anew, whoever used getopt before
-  opterr = 0;
-  for (;;) {
-    const int letter = getopt_long(argc, words.data(), kShortOptions, kLongOptions.data(), nullptr);
-    if (letter == -1) break;
-    if (letter == '?' || letter == ':')
-      return refused(letter, words[static_cast<std::size_t>(optind) - 1]);
-    if (std::optional<BadUsage> bad = take_option(letter, options, given)) return std::move(*bad);
-    if (given.help) return HelpWanted{};
-  }
-  if (std::optional<BadUsage> bad = complete(options, given, words)) return std::move(*bad);
+  auto size =
+      line.read([&](int letter) { return take_option(line, letter, options, given); }, kWordBytes);
+  if (auto* bad = std::get_if<BadUsage>(&size)) return std::move(*bad);
+  if (std::holds_alternative<HelpWanted>(size)) return HelpWanted{};
+  options.size_bytes = *std::get_if<std::uint64_t>(&size);
+  if (std::optional<BadUsage> bad = complete(options, given)) return std::move(*bad);
   return options;
 }
 

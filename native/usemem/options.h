@@ -7,15 +7,13 @@
 #include <string_view>
 #include <variant>
 
+#include "common/command_line.h"
 #include "usemem/content.h"
 
 namespace iaa_zswap::usemem {
 
 /** Bytes of the word that one store writes. */
 inline constexpr std::uint64_t kWordBytes = 8;
-
-/** Largest size: what a user process can address on x86-64 with five page-table levels. */
-inline constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 56U;
 
 /** What usemem is to do. The command line's letters are vm-scalability's. */
 struct Options {
@@ -34,6 +32,22 @@ struct Options {
   std::uint64_t unit_bytes = 0;
   /** -j: from one written word to the next, a multiple of a word. */
   std::uint64_t step_bytes = kWordBytes;
+  /** -R: words in random order, as many as in ascending order. */
+  bool random_order = false;
+  /** -r: passes over each mapping. */
+  std::uint32_t repeat = 1;
+  /** -Z: read all of it again, as often, after the throughput line. */
+  bool read_again = false;
+  /** -o: words are read, not written. */
+  bool read_only = false;
+  /** -w: with -o, a mapping that could be written. */
+  bool open_rw = false;
+  /** -y: the common start is after the mapping, not before it. */
+  bool sync_rw = false;
+  /** -x: nobody frees before all are through. */
+  bool sync_free = false;
+  /** -e: spent on each page. */
+  std::uint64_t delay_ns = 0;
   /** --init-time */
   bool init_time = false;
   ContentSpec content = {};
@@ -44,20 +58,9 @@ struct Options {
   }
 };
 
-/** --help was asked for. */
-struct HelpWanted {};
-
-/** The command line cannot be used: what is wrong and how to mend it, in one line. */
-struct BadUsage {
-  std::string message;
-};
-
-/** A number of bytes as 4096, 64k, 1M, 10g, 2t (1024 based); undefined for anything else or above
- * kMaxBytes. */
-[[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text);
-
 /** Reads a command line; options may come before and after the size, the last of one kind holds. */
-[[nodiscard]] std::variant<Options, HelpWanted, BadUsage> parse_options(int argc, char** argv);
+[[nodiscard]] std::variant<Options, common::HelpWanted, common::BadUsage> parse_options(
+    int argc, char** argv);
 
 /** The text of --help. */
 [[nodiscard]] std::string_view help_text();

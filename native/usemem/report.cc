@@ -13,19 +13,22 @@ __extension__ using Wide = unsigned __int128;
 
 constexpr std::uint64_t kUsecsPerSecond = 1'000'000;
 
-std::uint64_t credit_of_mapping(std::uint64_t bytes, std::uint64_t step_bytes) {
+std::uint64_t pass_over_mapping(std::uint64_t bytes, std::uint64_t step_bytes) {
   const std::uint64_t words = bytes / kWordBytes;
   const std::uint64_t step_words = step_bytes / kWordBytes;
-  const std::uint64_t stores = (words + step_words - 1) / step_words;
-  return bytes / 8 + stores * kWordBytes;
+  return (words + step_words - 1) / step_words * kWordBytes;
 }
 
 }  // namespace
 
-std::uint64_t credited_bytes(std::uint64_t size_bytes, std::uint64_t unit_bytes,
-                             std::uint64_t step_bytes) {
-  return size_bytes / unit_bytes * credit_of_mapping(unit_bytes, step_bytes) +
-         credit_of_mapping(size_bytes % unit_bytes, step_bytes);
+std::uint64_t pass_bytes(std::uint64_t size_bytes, std::uint64_t unit_bytes,
+                         std::uint64_t step_bytes) {
+  return size_bytes / unit_bytes * pass_over_mapping(unit_bytes, step_bytes) +
+         pass_over_mapping(size_bytes % unit_bytes, step_bytes);
+}
+
+std::uint64_t allocation_bytes(std::uint64_t size_bytes, std::uint64_t unit_bytes) {
+  return size_bytes / unit_bytes * (unit_bytes / 8) + size_bytes % unit_bytes / 8;
 }
 
 std::uint64_t kib_per_second(std::uint64_t bytes, std::uint64_t usecs) {
@@ -42,6 +45,10 @@ std::string init_time_line(std::uint64_t usecs) {
 std::string throughput_line(std::uint64_t bytes, std::uint64_t usecs) {
   return std::to_string(bytes) + " bytes / " + std::to_string(usecs) +
          " usecs = " + std::to_string(kib_per_second(bytes, usecs)) + " KB/s\n";
+}
+
+std::string read_again_line(std::uint64_t bytes, std::uint64_t usecs) {
+  return "read again " + throughput_line(bytes, usecs);
 }
 
 std::string free_time_line(std::uint64_t usecs) {

@@ -7,11 +7,17 @@
 namespace iaa_zswap::usemem {
 
 /**
- * Bytes a task is credited with: an eighth of every mapping for having allocated it, and a word for
- * every store. With a step of one word 1.125 x size. Sizes are at most kMaxBytes.
+ * Bytes of the words that one pass over all mappings of a task comes to: a word for every step.
+ * Sizes are at most common::kMaxBytes.
  */
-[[nodiscard]] std::uint64_t credited_bytes(std::uint64_t size_bytes, std::uint64_t unit_bytes,
-                                           std::uint64_t step_bytes);
+[[nodiscard]] std::uint64_t pass_bytes(std::uint64_t size_bytes, std::uint64_t unit_bytes,
+                                       std::uint64_t step_bytes);
+
+/**
+ * Bytes a task is credited with for having allocated its mappings: an eighth of each. With one pass
+ * of steps of one word that makes 1.125 x size in all.
+ */
+[[nodiscard]] std::uint64_t allocation_bytes(std::uint64_t size_bytes, std::uint64_t unit_bytes);
 
 /**
  * floor(floor(bytes x 10^6 / 1024) / usecs): the KB/s of the throughput line; one KB is 1024 bytes.
@@ -24,6 +30,9 @@ namespace iaa_zswap::usemem {
 
 /** `B bytes / U usecs = K KB/s` and a newline. */
 [[nodiscard]] std::string throughput_line(std::uint64_t bytes, std::uint64_t usecs);
+
+/** `read again B bytes / U usecs = K KB/s` and a newline. */
+[[nodiscard]] std::string read_again_line(std::uint64_t bytes, std::uint64_t usecs);
 
 /** `U usecs to free memory` and a newline. */
 [[nodiscard]] std::string free_time_line(std::uint64_t usecs);

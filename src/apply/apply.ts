@@ -7,6 +7,7 @@ import {
   StateError,
   VerifyError,
 } from '../errors.js';
+import { type AccelConfig, requireAccelConfig } from '../host/accel-config.js';
 import { chomp, codecs } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
@@ -46,11 +47,14 @@ export interface ApplyOptions {
   /** Aborted with an InterruptedError as its reason: no further step begins. */
   readonly signal?: AbortSignal | undefined;
   readonly onReceipt?: ((receipt: Receipt) => void) | undefined;
+  /** What steps by libaccel-config are done with; if not given, the library of the host's own machine. */
+  readonly accelConfig?: AccelConfig;
 }
 
 /**
  * Makes a machine be as a plan says, step by step: journal, write, read back, compare. Throws ApplyError at the
  * first step that fails (InterruptedError when aborted) and undoes nothing: that is restore's work, from the journal.
+ * Throws RequirementError, before the first step, when the plan wants libaccel-config and there is none.
  */
 export async function apply(
   host: Host,
@@ -59,10 +63,12 @@ export async function apply(
   options: ApplyOptions = {},
 ): Promise<Receipt[]> {
   const receipts: Receipt[] = [];
+  const wanted = plan.steps.some((step) => 'by' in step && step.by === 'libaccel-config');
+  const accelConfig = wanted ? (options.accelConfig ?? requireAccelConfig(host)) : undefined;
   for (const step of plan.steps) {
     options.signal?.throwIfAborted();
     try {
-      const receipt = await applyStep(host, step, journal);
+      const receipt = await applyStep(host, step, journal, accelConfig);
       receipts.push(receipt);
       options.onReceipt?.(receipt);
     } catch (cause) {
@@ -73,7 +79,12 @@ export async function apply(
   return receipts;
 }
 
-function applyStep(host: Host, step: Step, journal: Journal): Promise<Receipt> {
+function applyStep(
+  host: Host,
+  step: Step,
+  journal: Journal,
+  accelConfig: AccelConfig | undefined,
+): Promise<Receipt> {
   switch (step.kind) {
     case 'attribute':
       return applyAttribute(host, step, journal);
@@ -88,11 +99,11 @@ function applyStep(host: Host, step: Step, journal: Journal): Promise<Receipt> {
     case 'check':
       return applyCheck(host, step);
     case 'device':
-      return applyDevice(host, step, journal);
+      return applyDevice(host, step, journal, accelConfig);
     case 'module':
       return applyModule(host, step, journal);
     case 'bind':
-      return applyBind(host, step, journal);
+      return applyBind(host, step, journal, accelConfig);
     case 'drain':
       return applyDrain(host, step);
     case 'swap':
@@ -225,8 +236,14 @@ async function applyCheck(host: Host, step: CheckStep): Promise<Receipt> {
 }
 
 /** Remembers a device, then unbinds what the plan knew to be bound of it; what came since is not ours to unbind. */
-async function applyDevice(host: Host, step: DeviceStep, journal: Journal): Promise<Receipt> {
+async function applyDevice(
+  host: Host,
+  step: DeviceStep,
+  journal: Journal,
+  accelConfig: AccelConfig | undefined,
+): Promise<Receipt> {
   const { path, device } = step;
+  const by = step.by === undefined ? undefined : accelConfig;
   const was = await readState(host, device, step.attributes);
   const expected = new Map(step.wqs.map(({ name, driver }) => [name, driver]));
   for (const [name, driver] of Object.entries(was.drivers)) {
@@ -244,10 +261,10 @@ async function applyDevice(host: Host, step: DeviceStep, journal: Journal): Prom
   }
   const sequence = journal.intend(step, { kind: 'device', path, device, was });
   for (const { name, driver } of step.wqs) {
-    if (was.drivers[name] !== undefined) await unbind(host, name, driver);
+    if (was.drivers[name] !== undefined) await unbind(host, name, driver, by);
   }
   const driver = was.drivers[device];
-  if (step.unbindDevice && driver !== undefined) await unbind(host, device, driver);
+  if (step.unbindDevice && driver !== undefined) await unbind(host, device, driver, by);
   journal.done(sequence, { state: await readState(host, device, step.attributes) });
   return {
     stepId: step.id,
@@ -267,12 +284,17 @@ async function applyModule(host: Host, step: ModuleStep, journal: Journal): Prom
   return { stepId: step.id, path, from: undefined, to: undefined, changed: true };
 }
 
-async function applyBind(host: Host, step: BindStep, journal: Journal): Promise<Receipt> {
+async function applyBind(
+  host: Host,
+  step: BindStep,
+  journal: Journal,
+  accelConfig: AccelConfig | undefined,
+): Promise<Receipt> {
   const { path, name, device, driver } = step;
   const receipt = { stepId: step.id, path, from: undefined, to: driver };
   if ((await driverOf(host, name)) === driver) return { ...receipt, changed: false };
   const sequence = journal.intend(step, { kind: 'bind', path, name, device, driver });
-  await bind(host, name, device, driver);
+  await bind(host, name, device, driver, step.by === undefined ? undefined : accelConfig);
   const remembered = journal.entries.findLast(
     ({ change, undone }) => change.kind === 'device' && change.device === device && !undone,
   );

@@ -1,5 +1,6 @@
 /** Devices and WQs of the dsa bus: what they are now, binding, unbinding, setting a remembered state anew. */
-import { CommandError, HostIoError, StateError } from '../errors.js';
+import { AccelConfigError, CommandError, HostIoError, StateError } from '../errors.js';
+import type { AccelConfig } from '../host/accel-config.js';
 import { chomp, codecs } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
 import { hostPath } from '../host/path.js';
@@ -66,12 +67,22 @@ export function differences(from: RememberedState, to: RememberedState): string[
   return [...bound, ...changed];
 }
 
-/** Binds a device or WQ; throws with what its device says of the reason (cmd_status). */
-export async function bind(host: Host, name: string, device: string, driver: string): Promise<void> {
+/**
+ * Binds a device or WQ, by sysfs or by libaccel-config where it is given; throws with what its device says of the
+ * reason (cmd_status).
+ */
+export async function bind(
+  host: Host,
+  name: string,
+  device: string,
+  driver: string,
+  accelConfig?: AccelConfig,
+): Promise<void> {
   try {
-    await host.write(dsaDriverFile(driver, 'bind'), `${name}\n`);
+    if (accelConfig === undefined) await host.write(dsaDriverFile(driver, 'bind'), `${name}\n`);
+    else await accelConfig.enable(name);
   } catch (error) {
-    if (!(error instanceof HostIoError)) throw error;
+    if (!(error instanceof HostIoError || error instanceof AccelConfigError)) throw error;
     const path = idxdDeviceAttribute(device, 'cmd_status');
     const [status] = await host.tryRead([path]);
     const said = status === undefined ? undefined : parseCommandStatus(status, path);
@@ -84,10 +95,16 @@ export async function bind(host: Host, name: string, device: string, driver: str
   }
 }
 
-/** Unbinds a device or WQ, once nobody uses what iaa_crypto has registered. Throws InUseError. */
-export async function unbind(host: Host, name: string, driver: string): Promise<void> {
+/** Unbinds a device or WQ, once nobody uses what iaa_crypto has registered, as bind does. Throws InUseError. */
+export async function unbind(
+  host: Host,
+  name: string,
+  driver: string,
+  accelConfig?: AccelConfig,
+): Promise<void> {
   await awaitUnused(host);
-  await host.write(dsaDriverFile(driver, 'unbind'), `${name}\n`);
+  if (accelConfig === undefined) await host.write(dsaDriverFile(driver, 'unbind'), `${name}\n`);
+  else await accelConfig.disable(name);
   const now = await driverOf(host, name);
   if (now !== undefined) throw new StateError(`${name} is bound to ${now} after it was unbound`);
 }

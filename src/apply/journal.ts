@@ -53,7 +53,9 @@ export type Change =
       readonly device: string;
       readonly driver: string;
     }
-  | { readonly kind: 'swap'; readonly path: HostPath };
+  | { readonly kind: 'swap'; readonly path: HostPath }
+  /** Probes and an instance of our own in tracefs, by the names of batchProbes. */
+  | { readonly kind: 'tracing'; readonly path: HostPath; readonly probes: readonly string[] };
 
 /** One change of the journal with what became of it. */
 export interface Entry {

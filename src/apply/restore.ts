@@ -3,6 +3,7 @@ import { chomp, codecs, shownAfter } from '../host/codecs.js';
 import type { Host } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
 import { iaaDriver, iaaDriverDirectory, iaaModule } from '../kernel/iaa-crypto.js';
+import { undoBatchTrace } from './batch-trace.js';
 import {
   bindAsWas,
   configureAsWas,
@@ -123,6 +124,8 @@ function undo(host: Host, journal: Journal, entry: Entry, overwrite: boolean): P
       return undoDevice(host, journal, change);
     case 'swap':
       return swapOff(host, change.path);
+    case 'tracing':
+      return undoBatchTrace(host, change.path, change.probes);
   }
 }
 

@@ -1,8 +1,11 @@
 import { mappingOf } from '../discover/iaa-mapping.js';
 import type { CryptoAlgorithm, IaaState, Inventory } from '../discover/inventory.js';
 
-/** What status says of IAA: a label and items for each row. */
-export function iaaItems(inventory: Inventory): readonly (readonly [string, readonly string[]])[] {
+/** What status says of IAA: a label and items for each row; `said` is what the driver said last of itself. */
+export function iaaItems(
+  inventory: Inventory,
+  said: 'enabled' | 'disabled' | undefined,
+): readonly (readonly [string, readonly string[]])[] {
   const { iaa, compressors } = inventory;
   if (iaa === undefined) return [['iaa', ['idxd is not loaded']]];
   if (iaa.devices.length === 0) return [['iaa', ['no device']]];
@@ -11,11 +14,15 @@ export function iaaItems(inventory: Inventory): readonly (readonly [string, read
   return [
     ['iaa', [`${names} (${enabled} of ${iaa.devices.length} enabled)`, ...wqItems(iaa)]],
     ['', driverItems(iaa)],
+    ['', said === 'disabled' && iaa.wqs.some(({ driver }) => driver === 'crypto') ? [gaveUp] : []],
     ['', algorithmItems(compressors ?? [])],
     ['', statisticsItems(iaa)],
     ['', mappingItems(inventory)],
   ];
 }
+
+/** iaa_crypto goes without its hardware after one completion that did not come; bound WQs stay "enabled". */
+const gaveUp = 'iaa_crypto is DISABLED although its WQs are enabled (kernel log)';
 
 function wqItems(iaa: IaaState): string[] {
   const drivers = new Map<string, number>();

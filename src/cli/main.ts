@@ -2,12 +2,14 @@ import { Command, CommanderError } from 'commander';
 import { ExitCode, isLabError } from '../errors.js';
 import { packageVersion } from '../native/load.js';
 import { applyCommand } from './commands/apply.js';
+import { compareCommand } from './commands/compare.js';
 import { doctorCommand } from './commands/doctor.js';
 import { estimateCommand } from './commands/estimate.js';
 import { planCommand } from './commands/plan.js';
 import { reportCommand } from './commands/report.js';
 import { restoreCommand } from './commands/restore.js';
 import { runCommand } from './commands/run.js';
+import { runsCommand } from './commands/runs.js';
 import { statusCommand } from './commands/status.js';
 import { topologyCommand } from './commands/topology.js';
 import { verifyCommand } from './commands/verify.js';
@@ -49,7 +51,9 @@ function program(): Command {
     verifyCommand(),
     restoreCommand(),
     runCommand(),
+    runsCommand(),
     reportCommand(),
+    compareCommand(),
     estimateCommand(),
     vmCommand(),
   ];

@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { Setting } from '../experiment/setting.js';
 import type { Host } from '../host/host.js';
 
 /** Options that every command takes (declared once, in main). */
@@ -34,4 +35,21 @@ export async function stateDirectoryOf(options: CommonOptions): Promise<string> 
   if (options.host === 'live') return (await import('../apply/state.js')).liveStateDirectory;
   const home = process.env['XDG_STATE_HOME'] ?? `${process.env['HOME'] ?? ''}/.local/state`;
   return `${home}/iaa-zswap`;
+}
+
+/** --set of each command that takes an experiment file. */
+export function settingOption(): Option {
+  return new Option(
+    '--set <key=value>',
+    'set a key of the file, as workload.build.source=/usr/src/linux; can be repeated',
+  )
+    .argParser((word: string, words: readonly string[] | undefined) => [...(words ?? []), word])
+    .default([], 'none');
+}
+
+/** What --set says. Throws UsageError. */
+export async function settingsOf(words: readonly string[]): Promise<Setting[]> {
+  if (words.length === 0) return [];
+  const { parseSetting } = await import('../experiment/setting.js');
+  return words.map(parseSetting);
 }

@@ -7,6 +7,7 @@ import type { Experiment } from '../experiment/schema.js';
 import type { Host } from '../host/host.js';
 import { type PlanOptions, plan } from '../plan/plan.js';
 import type { Plan } from '../plan/steps.js';
+import { settingsOf } from './options.js';
 
 /** One cell of an experiment file. */
 export interface ChosenCell {
@@ -14,9 +15,13 @@ export interface ChosenCell {
   readonly cell: Cell;
 }
 
-/** Reads an experiment file and chooses a cell (from 1) of it; no host is needed. Throws ExperimentError, UsageError. */
-export async function readCell(file: string, number: number): Promise<ChosenCell> {
-  const experiment = await readExperiment(file);
+/** Reads an experiment file, with what --set says, and chooses a cell (from 1) of it; no host is needed. Throws ExperimentError, UsageError. */
+export async function readCell(
+  file: string,
+  number: number,
+  settings: readonly string[] = [],
+): Promise<ChosenCell> {
+  const experiment = await readExperiment(file, await settingsOf(settings));
   const cells = cellsOf(experiment);
   const cell = cells[number - 1];
   if (cell === undefined) {

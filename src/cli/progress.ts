@@ -2,6 +2,21 @@ import { cellName } from '../experiment/cells.js';
 import type { RunEvent } from '../experiment/run.js';
 import { printableLine, printError } from './terminal.js';
 
+function said(event: Exclude<RunEvent, { type: 'cell' }>): string {
+  switch (event.type) {
+    case 'failure':
+      return `${cellName(event.cell)}: FAILED: ${event.message}`;
+    case 'restored':
+      return event.outcome.state === 'restored'
+        ? `put back what an earlier run had left: ${event.outcome.undone.length} changes`
+        : 'the machine has booted since an earlier run died: nothing of it is left';
+    case 'user':
+      return event.notice ?? `the workload runs as ${event.name ?? 'this user'}`;
+    case 'resumed':
+      return `${event.finished} of ${event.of} cells are finished in ${event.directory}`;
+  }
+}
+
 /** Shows how a run goes on standard error: one line that changes on a terminal, plain lines elsewhere. */
 export class Progress {
   readonly #name: string;
@@ -15,12 +30,14 @@ export class Progress {
   }
 
   show(event: RunEvent): void {
-    if (event.type === 'failure') {
+    if (event.type !== 'cell') {
       this.#clear();
-      printError(`${this.#name}: ${cellName(event.cell)}: FAILED: ${event.message}`);
+      printError(`${this.#name}: ${said(event)}`);
       return;
     }
-    const stage = { apply: 'configuring', run: 'running', done: 'done' }[event.stage];
+    const stage = { 'cool down': 'cooling down', apply: 'configuring', run: 'running', done: 'done' }[
+      event.stage
+    ];
     const line = `${this.#name}: cell ${event.cell.number} of ${event.of} (${cellName(event.cell)}): ${stage}`;
     if (!this.#live) {
       printError(line);

@@ -1,4 +1,6 @@
 /** What `status` shows. */
+
+import { logSince } from '../collect/kernel-log.js';
 import {
   type CgroupReport,
   type MachineCounters,
@@ -9,8 +11,10 @@ import { discover } from '../discover/discover.js';
 import type { Inventory, SwapArea, ThpState, ZswapState } from '../discover/inventory.js';
 import { UsageError } from '../errors.js';
 import type { Host } from '../host/host.js';
-import { hostPath } from '../host/path.js';
+import { type HostPath, hostPath } from '../host/path.js';
 import type { Counters } from '../kernel/flat-keyed.js';
+import { iaaLog } from '../kernel/iaa-crypto.js';
+import { readCgroup } from '../kernel/memcg.js';
 import { iaaItems } from './iaa-items.js';
 import { printableLine } from './terminal.js';
 
@@ -18,25 +22,34 @@ import { printableLine } from './terminal.js';
 export interface Status extends Inventory {
   readonly counters: MachineCounters;
   readonly group: CgroupReport | undefined;
+  /** What iaa_crypto said last of itself in the kernel log; undefined where that cannot be read. */
+  readonly iaaCrypto: 'enabled' | 'disabled' | undefined;
 }
 
 /** Reads all that `status` shows; `cgroup` is a directory of cgroup v2. Throws UsageError when there is no such one. */
 export async function readStatus(host: Host, cgroup: string | undefined): Promise<Status> {
-  const directory = cgroup === undefined ? undefined : hostPath(cgroup.replace(/\/+$/, ''));
+  const directory = await cgroupDirectory(host, cgroup);
   const inventory = await discover(host);
   const findings = [...inventory.findings];
   const counters = await readCounters(host, inventory, findings);
   let group: CgroupReport | undefined;
   if (directory !== undefined) {
     group = await readCgroupReport(host, directory, findings);
-    if (group === undefined) {
-      const mount = inventory.cgroup.mount;
-      throw new UsageError(`${directory}: no such cgroup`, {
-        hint: mount === undefined ? 'this machine has no cgroup v2' : `give a directory below ${mount}`,
-      });
-    }
   }
-  return { ...inventory, findings, counters, group };
+  const driver = inventory.iaa?.driverAttributes;
+  const log = driver === undefined ? undefined : await logSince(host, 0);
+  return { ...inventory, findings, counters, group, iaaCrypto: iaaLog(log ?? '').last };
+}
+
+/** The path of a cgroup that a user names; throws UsageError when there is no such one. */
+export async function cgroupDirectory(host: Host, cgroup: string | undefined): Promise<HostPath | undefined> {
+  if (cgroup === undefined) return undefined;
+  const directory = hostPath(cgroup.replace(/\/+$/, ''));
+  if ((await host.list(directory)) !== undefined) return directory;
+  const { mount } = await readCgroup(host, []);
+  throw new UsageError(`${directory}: no such cgroup`, {
+    hint: mount === undefined ? 'this machine has no cgroup v2' : `give a directory below ${mount}`,
+  });
 }
 
 const labelWidth = 10;
@@ -70,7 +83,7 @@ export function renderStatus(status: Status): string {
     ...swapRows(swap),
     ...zswapRows(zswap),
     ...thpRows(thp),
-    ...iaaItems(status).flatMap(([label, items]) => row(label, items)),
+    ...iaaItems(status, status.iaaCrypto).flatMap(([label, items]) => row(label, items)),
     ...counterRows(counters),
   ];
   if (cgroup.mount === undefined) {
@@ -268,12 +281,13 @@ function count(number: number, noun: string, plural = 's'): string {
   return `${number} ${noun}${number === 1 ? '' : plural}`;
 }
 
-function grouped(number: number | bigint): string {
+/** A number with commas between its thousands. */
+export function grouped(number: number | bigint): string {
   return number.toLocaleString('en-US');
 }
 
 /** In the largest binary unit that leaves at least one whole. */
-function bytes(number: number): string {
+export function bytes(number: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let unit = 0;
   let value = number;

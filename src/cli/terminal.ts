@@ -34,13 +34,14 @@ export type Print = (text: string) => void;
 /**
  * A Print onto a stream. A reader that goes away (`| head`) ends the output and nothing else: a run in progress
  * must still restore the machine. Any other failure, as a full disk, is told on `complaints` and makes the
- * exit code 1.
+ * exit code 1. `onEnd` is called when no output is possible any more.
  */
-export function printer(stream: Writable, complaints: Writable): Print {
+export function printer(stream: Writable, complaints: Writable, onEnd: () => void = () => {}): Print {
   let failed = false;
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (failed) return;
     failed = true;
+    onEnd();
     if (error.code === 'EPIPE') return;
     process.exitCode ||= 1;
     if (complaints !== stream) complaints.write(`iaa-zswap: the output cannot be written: ${error.code}\n`);
@@ -52,11 +53,49 @@ export function printer(stream: Writable, complaints: Writable): Print {
 
 let out: Print | undefined;
 let err: Print | undefined;
+const outputEnd = new AbortController();
+
+function standardOutput(): Print {
+  out ??= printer(process.stdout, process.stderr, () => outputEnd.abort());
+  return out;
+}
 
 /** Prints to standard output. */
 export function print(text: string): void {
-  out ??= printer(process.stdout, process.stderr);
-  out(text);
+  standardOutput()(text);
+}
+
+/** Aborted when nobody reads standard output any more, or it cannot be written. */
+export function whenOutputEnds(): AbortSignal {
+  standardOutput();
+  return outputEnd.signal;
+}
+
+/**
+ * Shows a text on standard output in place of the one before, as much of it as fits; where that is no terminal
+ * the texts follow each other with an empty line between.
+ */
+export class Screen {
+  #painted = false;
+
+  paint(text: string): void {
+    if (process.stdout.isTTY !== true) {
+      print(this.#painted ? `\n${text}` : text);
+    } else {
+      const { columns, rows } = process.stdout;
+      const lines = printable(text).split('\n');
+      const shown =
+        lines.length < rows
+          ? lines
+          : [...lines.slice(0, rows - 2), `... ${lines.length - rows + 2} lines more`];
+      // To the top left; each line is cleared behind its text, and all below the last.
+      const start = this.#painted ? '\x1b[H' : '\x1b[2J\x1b[H';
+      process.stdout.write(
+        `${start}${shown.map((line) => `${line.slice(0, columns)}\x1b[K\n`).join('')}\x1b[J`,
+      );
+    }
+    this.#painted = true;
+  }
 }
 
 /** Prints to standard error. */

@@ -113,7 +113,7 @@ export function assertTrusted(): void {
       join(root, 'dist/cli.js'),
       join(root, 'build'),
       release,
-      ...['iaa_zswap.node', 'usemem', 'launch', 'guest_init'].map((name) => join(release, name)),
+      ...['iaa_zswap.node', 'usemem', 'madvise', 'launch', 'guest_init'].map((name) => join(release, name)),
     ],
     {
       uids: new Set(user === undefined ? [0] : [0, user]),

@@ -1,43 +1,55 @@
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
+import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Receipt } from '../apply/apply.js';
 import type { Inventory, Source } from '../discover/inventory.js';
 import { RecordError } from '../errors.js';
-import type { Cell } from '../experiment/cells.js';
+import { type Cell, cellsOf } from '../experiment/cells.js';
+import type { Gathered } from '../experiment/gather.js';
 import type { Experiment } from '../experiment/schema.js';
 import type { Plan } from '../plan/steps.js';
 import type { Snapshot } from './snapshot.js';
 
 /** Version that this program writes; it reads this one and the one before. */
-export const recordVersion = 1;
+export const recordVersion = 2;
 
 /** A value as it comes back from JSON: big numbers are decimal strings. */
-export type Recorded<T> = T extends bigint | string
+export type Recorded<T> = T extends bigint
   ? string
-  : T extends object
-    ? { readonly [K in keyof T]: Recorded<T[K]> }
-    : T;
+  : T extends string
+    ? T
+    : T extends object
+      ? { readonly [K in keyof T]: Recorded<T[K]> }
+      : T;
 
-/** What a run was: written when it begins and again when it ends. */
-export interface Manifest {
-  readonly schemaVersion: number;
-  /** The folder's name. */
-  readonly id: string;
+/** One go at a run: it may take several, after a crash or on another kernel. */
+export interface Session {
   readonly startedAt: string;
-  readonly state: 'running' | 'complete' | 'interrupted' | 'failed';
-  readonly source: Source;
   readonly tool: { readonly version: string; readonly commit: string };
-  readonly experimentFile: string;
-  readonly experiment: Recorded<Experiment>;
   readonly inventory: Inventory;
   /** Exact versions of what the machine was made of, where somebody knows them (the guest's packages). */
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** What a run is: written when it begins, is resumed and ends. */
+export interface Manifest {
+  readonly schemaVersion: number;
+  /** The folder's name. */
+  readonly id: string;
+  readonly startedAt: string;
+  /** `waiting`: all that this kernel can do is done, cells of others are not. */
+  readonly state: 'running' | 'complete' | 'waiting' | 'interrupted' | 'failed';
+  readonly source: Source;
+  readonly experimentFile: string;
+  readonly experiment: Recorded<Experiment>;
+  readonly sessions: readonly Session[];
+}
+
 /** What one cell left behind, as raw as it came. */
 export interface CellRecord {
   readonly cell: Cell;
+  /** Index of the session it ran in. */
+  readonly session: number;
   readonly state: 'complete' | 'failed' | 'interrupted';
   /** Why it failed, one line. */
   readonly failure: string | undefined;
@@ -45,6 +57,8 @@ export interface CellRecord {
   readonly receipts: readonly Receipt[];
   /** The command line as it ran. */
   readonly argv: readonly string[];
+  /** Whose process it was, as a user's name or number, and `:` and the group's; undefined: the tool's own user. */
+  readonly user?: string | undefined;
   readonly exit:
     | {
         readonly exitCode: number | undefined;
@@ -60,13 +74,16 @@ export interface CellRecord {
   readonly after: Snapshot | undefined;
   /** The look at the running workload that saw most pages in zswap: after its end there are none. */
   readonly fullest: Snapshot | undefined;
+  /** What was gathered meanwhile; undefined where the cell did not come so far, and in older records. */
+  readonly gathered?: Gathered | undefined;
 }
 
 /** A cell with its files' texts. */
 export interface CellData extends CellRecord {
   readonly stdout: string;
   readonly stderr: string;
-  readonly dmesg: string;
+  /** What the kernel logged meanwhile; undefined where that could not be read. */
+  readonly dmesg: string | undefined;
 }
 
 /** A whole record, read back. */
@@ -91,6 +108,11 @@ export class RecordWriter {
     this.#manifest = manifest;
   }
 
+  /** Index of the session that writes. */
+  get session(): number {
+    return this.#manifest.sessions.length - 1;
+  }
+
   /** Creates the folder of a run in `runsDirectory` and writes its manifest. */
   static async create(runsDirectory: string, manifest: Manifest): Promise<RecordWriter> {
     const directory = join(runsDirectory, manifest.id);
@@ -101,16 +123,25 @@ export class RecordWriter {
     return writer;
   }
 
-  /** Creates the folder of a cell; its workload writes its output there. */
+  /** Goes on with a record of an earlier session. */
+  static async resume({ directory, manifest }: RunRecord, session: Session): Promise<RecordWriter> {
+    const sessions = [...manifest.sessions, session];
+    const writer = new RecordWriter(directory, { ...manifest, schemaVersion: recordVersion, sessions });
+    await writer.finish('running');
+    return writer;
+  }
+
+  /** Creates the folder of a cell; its workload writes its output there. What an unfinished go has left is removed. */
   async cellDirectory(cell: Cell): Promise<string> {
     const directory = join(this.directory, cellDirectoryName(cell));
+    await rm(directory, { recursive: true, force: true });
     await mkdir(directory, { mode: 0o755 });
     return directory;
   }
 
-  async writeCell(record: CellRecord, dmesg: string): Promise<void> {
+  async writeCell(record: CellRecord, dmesg: string | undefined): Promise<void> {
     const directory = join(this.directory, cellDirectoryName(record.cell));
-    await replaceFile(join(directory, cellTexts.dmesg), dmesg);
+    if (dmesg !== undefined) await replaceFile(join(directory, cellTexts.dmesg), dmesg);
     await replaceFile(join(directory, cellFile), toJson(record));
   }
 
@@ -136,6 +167,8 @@ function toJson(value: unknown): string {
 
 /** A reader never sees half a file: written beside, then renamed. */
 async function replaceFile(path: string, text: string): Promise<void> {
+  // What a process that died here has left is of no use.
+  await rm(`${path}.new`, { force: true });
   const handle = await open(
     `${path}.new`,
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
@@ -152,13 +185,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
 
 /** Reads a record from its folder. Throws RecordError: not a record, damaged, or of a version not known here. */
 export async function readRecord(directory: string): Promise<RunRecord> {
-  const manifest = (await readJson(join(directory, manifestFile))) as Manifest;
-  const { schemaVersion } = manifest;
-  if (schemaVersion !== recordVersion) {
-    throw new RecordError(`${directory}: record version ${JSON.stringify(schemaVersion)} is not known`, {
-      hint: `this iaa-zswap reads version ${recordVersion}; use the one that wrote it (${manifest.tool?.version ?? 'unknown'})`,
-    });
-  }
+  const manifest = await readManifest(directory);
   const names = (await readdir(directory, { withFileTypes: true }))
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name);
@@ -166,14 +193,125 @@ export async function readRecord(directory: string): Promise<RunRecord> {
   for (const name of names.sort()) {
     const at = join(directory, name);
     // A cell without cell.json was cut off before it had anything to say.
-    const cell = (await readJson(join(at, cellFile), true)) as CellRecord | undefined;
-    if (cell === undefined) continue;
-    const [stdout = '', stderr = '', dmesg = ''] = await Promise.all(
-      Object.values(cellTexts).map((file) => readFile(join(at, file), 'utf8').catch(() => '')),
+    const found = (await readJson(join(at, cellFile), true)) as CellRecord | undefined;
+    if (found === undefined) continue;
+    const cell = found.session === undefined ? upgradedCell(found) : found;
+    const [stdout = '', stderr = '', dmesg] = await Promise.all(
+      Object.values(cellTexts).map((file) => readFile(join(at, file), 'utf8').catch(() => undefined)),
     );
     cells.push({ ...cell, stdout, stderr, dmesg });
   }
   return { directory, manifest, cells };
+}
+
+/** Reads a record's manifest. Throws RecordError as readRecord. */
+export async function readManifest(directory: string): Promise<Manifest> {
+  const manifest = (await readJson(join(directory, manifestFile))) as Manifest;
+  const { schemaVersion } = manifest;
+  if (schemaVersion === 1) return upgradedManifest(manifest as Manifest & Session);
+  if (schemaVersion !== recordVersion) {
+    throw new RecordError(`${directory}: record version ${JSON.stringify(schemaVersion)} is not known`, {
+      hint: `this iaa-zswap reads versions 1 and ${recordVersion}; use the one that wrote it`,
+    });
+  }
+  return manifest;
+}
+
+/** Version 1 had one session, one repetition and two axes. */
+function upgradedManifest(old: Manifest & Session): Manifest {
+  const { tool, inventory, environment, startedAt, ...rest } = old;
+  const { matrix } = rest.experiment;
+  return {
+    ...rest,
+    schemaVersion: recordVersion,
+    startedAt,
+    experiment: {
+      ...rest.experiment,
+      matrix: { ...matrix, axes: [] },
+      repetitions: 1,
+      order: 'interleaved',
+      seed: 1,
+      warm_up: 0,
+      cool_down_s: 0,
+    },
+    sessions: [{ startedAt, tool, inventory, environment }],
+  };
+}
+
+function upgradedCell(old: CellRecord): CellRecord {
+  return { ...old, session: 0, cell: { ...old.cell, settings: {}, repetition: 1, warmUp: false } };
+}
+
+/** The records in a folder of runs, the newest first; what is no record there, or is damaged, is left out. */
+export async function listRecords(
+  runsDirectory: string,
+): Promise<{ readonly directory: string; readonly manifest: Manifest }[]> {
+  const names = await readdir(runsDirectory).catch(() => []);
+  const records = await Promise.all(
+    names.map(async (name) => {
+      const directory = join(runsDirectory, name);
+      try {
+        return [{ directory, manifest: await readManifest(directory) }];
+      } catch (error) {
+        if (error instanceof RecordError) return [];
+        throw error;
+      }
+    }),
+  );
+  // Ids begin with the time.
+  return records.flat().sort((a, b) => (a.manifest.id < b.manifest.id ? 1 : -1));
+}
+
+/** A record at a glance. */
+export interface RecordSummary {
+  readonly directory: string;
+  readonly id: string;
+  readonly startedAt: string;
+  /** `running` of a run that died, too. */
+  readonly state: Manifest['state'];
+  readonly source: Source;
+  readonly experiment: string;
+  readonly experimentFile: string;
+  readonly cells: number;
+  readonly cellsFinished: number;
+  /** Releases that it has run on so far. */
+  readonly kernels: readonly string[];
+}
+
+/** What is in a folder of runs, the newest first. */
+export async function summarizeRecords(runsDirectory: string): Promise<RecordSummary[]> {
+  return Promise.all(
+    (await listRecords(runsDirectory)).map(async ({ directory, manifest }) => {
+      const { id, startedAt, state, source, experiment, experimentFile, sessions } = manifest;
+      const names = await readdir(directory);
+      const finished = await Promise.all(
+        names.map((name) =>
+          access(join(directory, name, cellFile)).then(
+            () => 1,
+            () => 0,
+          ),
+        ),
+      );
+      return {
+        directory,
+        id,
+        startedAt,
+        state,
+        source,
+        experiment: experiment.name,
+        experimentFile,
+        cells: cellsOf(experiment).length,
+        cellsFinished: finished.reduce<number>((sum, one) => sum + one, 0),
+        kernels: [...new Set(sessions.flatMap(({ inventory }) => inventory.kernel.release ?? []))],
+      };
+    }),
+  );
+}
+
+/** Removes a record. Throws RecordError when there is none. */
+export async function removeRecord(directory: string): Promise<void> {
+  await readManifest(directory);
+  await rm(directory, { recursive: true });
 }
 
 async function readJson(path: string, mayBeAbsent = false): Promise<unknown> {

@@ -13,6 +13,8 @@ export interface Snapshot {
 }
 
 const debugfsZswap = '/sys/kernel/debug/zswap';
+/** The code makes the first, its document names the second. */
+const iaaStatistics = ['/sys/kernel/debug/iaa_crypto', '/sys/kernel/debug/iaa-crypto'];
 const zswapParameters = '/sys/module/zswap/parameters';
 const thp = '/sys/kernel/mm/transparent_hugepage';
 
@@ -53,6 +55,10 @@ export async function snapshotPaths(host: Host, cgroup: HostPath): Promise<HostP
     ...perSize.flat(),
     ...(await filesIn(zswapParameters)),
     ...(await filesIn(debugfsZswap)),
+    ...(await Promise.all(iaaStatistics.map((directory) => filesIn(directory))))
+      .flat()
+      // Writing is all that stats_reset is for.
+      .filter((path) => !path.endsWith('/stats_reset')),
     ...cgroupFiles.map((name) => hostPath(cgroup, name)),
   ];
 }

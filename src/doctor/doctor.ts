@@ -1,6 +1,7 @@
 import { discover } from '../discover/discover.js';
 import type { Finding, Inventory } from '../discover/inventory.js';
 import type { Host } from '../host/host.js';
+import { checkAccelConfig } from './accel-config.js';
 import { checkAlgorithm, checkDevices, checkDriverSettings, checkModules } from './devices.js';
 import type { Diagnosis, Severity } from './diagnosis.js';
 import { type Facts, readFacts } from './facts.js';
@@ -38,6 +39,7 @@ export function diagnose(inventory: Inventory, facts: Facts, findings: readonly 
     checkIommu(facts),
     ...checkModules(inventory, facts),
     ...checkDevices(inventory, facts),
+    ...checkAccelConfig(inventory, facts),
     ...checkAlgorithm(inventory),
     ...checkDriverSettings(inventory),
     checkBatching(inventory, facts),

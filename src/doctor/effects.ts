@@ -1,7 +1,7 @@
 /** What the cells of an experiment would do to those who share the machine, and what they need that is missing. */
 import type { Inventory } from '../discover/inventory.js';
 import { PlanError, type PlanIssue } from '../errors.js';
-import { type Cell, cellsOf } from '../experiment/cells.js';
+import { type Cell, cellsOf, pointsIn } from '../experiment/cells.js';
 import type { Experiment } from '../experiment/schema.js';
 import { dsaDevices, dsaDrivers } from '../kernel/idxd-device.js';
 import { thpDirectory } from '../kernel/thp.js';
@@ -37,9 +37,9 @@ const feltBy: readonly (readonly [string, string])[] = [
   ['/sys/fs/cgroup', 'nobody else: it lets child groups have limits'],
 ];
 
-/** Forecasts every cell. */
+/** Forecasts every point. */
 export function forecast(inventory: Inventory, experiment: Experiment): CellForecast[] {
-  return cellsOf(experiment).map((cell) => {
+  return pointsIn(cellsOf(experiment)).map((cell) => {
     try {
       const { steps } = plan(inventory, experiment, cell);
       return { cell, effects: steps.flatMap((step) => effectOf(step)), missing: [] };

@@ -1,5 +1,7 @@
 /** What the doctor looks at beyond the inventory. */
 import type { Finding, Inventory } from '../discover/inventory.js';
+import { AccelConfigError } from '../errors.js';
+import { type AccelConfig, findAccelConfig } from '../host/accel-config.js';
 import type { Host } from '../host/host.js';
 import { findKernelSymbols } from '../host/kernel-symbols.js';
 import { kernelFile, readFiles } from '../kernel/attribute.js';
@@ -12,6 +14,9 @@ import { readProcessNames } from '../kernel/processes.js';
 
 /** Functions that only a kernel which compresses in batches has, by what they are part of. */
 export const batchSymbols = { zswap: 'zswap_store_pages', crypto: 'crypto_acomp_batch_compress' } as const;
+
+/** A device as libaccel-config sees it. */
+export type AccelDevice = Awaited<ReturnType<AccelConfig['devices']>>[number];
 
 export interface Facts {
   /** Flags of the first processor; undefined when /proc/cpuinfo cannot be read. */
@@ -28,6 +33,13 @@ export interface Facts {
   readonly lockdown: Lockdown;
   /** Those of batchSymbols that the kernel has; undefined when it does not show its symbols. */
   readonly symbols: ReadonlySet<string> | undefined;
+  /**
+   * What libaccel-config sees, or why there is none to ask; undefined on a host that is not the running machine.
+   */
+  readonly accelConfig:
+    | { readonly devices: readonly AccelDevice[] }
+    | { readonly absent: string }
+    | undefined;
   /** Names of the processes, cut after 15 bytes by the kernel. */
   readonly processes: ReadonlySet<string>;
 }
@@ -49,6 +61,19 @@ export async function readFacts(host: Host, inventory: Inventory, findings: Find
     },
     lockdown: await readLockdown(host, findings),
     symbols: await findKernelSymbols(host, Object.values(batchSymbols)),
+    accelConfig: await askAccelConfig(host),
     processes: await readProcessNames(host),
   };
+}
+
+async function askAccelConfig(host: Host): Promise<Facts['accelConfig']> {
+  if (host.name !== 'live') return undefined;
+  const library = findAccelConfig(host);
+  if ('absent' in library) return library;
+  try {
+    return { devices: await library.devices() };
+  } catch (error) {
+    if (!(error instanceof AccelConfigError)) throw error;
+    return { absent: error.message };
+  }
 }

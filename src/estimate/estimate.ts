@@ -1,5 +1,6 @@
 /** How well pages would compress in zswap: a random sample of folios, each page through each compressor. */
 import { type Compressor, compressors, openCompressor } from '../codec/compressor.js';
+import { Random } from '../random.js';
 import { type PageSource, pageBytes } from './source.js';
 import { zsmallocBytes } from '../kernel/zsmalloc.js';
 
@@ -63,23 +64,12 @@ export interface Estimate {
   readonly compressors: readonly CompressorEstimate[];
 }
 
-/** A generator of numbers below 2^32 from a seed (Mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return (mixed ^ (mixed >>> 14)) >>> 0;
-  };
-}
-
 /** `count` different numbers below `limit`, ascending (Floyd's algorithm). */
 export function sample(limit: number, count: number, seed: number): number[] {
-  const random = generator(seed);
+  const random = Random.seeded(seed);
   const chosen = new Set<number>();
   for (let top = limit - count; top < limit; top++) {
-    const number = Math.floor((random() / 2 ** 32) * (top + 1));
+    const number = random.below(top + 1);
     chosen.add(chosen.has(number) ? top : number);
   }
   return [...chosen].sort((a, b) => a - b);

@@ -1,16 +1,22 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
-import type * as z from 'zod';
+import { type Document, LineCounter, parseDocument } from 'yaml';
 import { ExperimentError, type ExperimentIssue } from '../errors.js';
+import { resolveAxes } from './axes.js';
+import { FileText } from './issues.js';
+import { axesOf } from './matrix.js';
 import { type Experiment, experimentSchema } from './schema.js';
+import { type Setting, withSettings } from './setting.js';
 
 /** An experiment is a page of text; more is a mistake (or an attack on the parser). */
 const maxFileBytes = 64 * 1024;
 
-/** Reads and checks an experiment file. Throws ExperimentError with all that is wrong, each with its line. */
-export async function readExperiment(file: string): Promise<Experiment> {
-  return parseExperiment(await readText(file), file);
+/**
+ * Reads and checks an experiment file, with the command line's settings over what it says. Throws ExperimentError with all that
+ * is wrong, each with its line.
+ */
+export async function readExperiment(file: string, settings: readonly Setting[] = []): Promise<Experiment> {
+  return parseExperiment(await readText(file), file, settings);
 }
 
 async function readText(file: string): Promise<string> {
@@ -46,7 +52,7 @@ async function readText(file: string): Promise<string> {
 }
 
 /** Checks the text of an experiment file; `file` is for messages. Throws ExperimentError. */
-export function parseExperiment(text: string, file: string): Experiment {
+export function parseExperiment(text: string, file: string, settings: readonly Setting[] = []): Experiment {
   const lines = new LineCounter();
   let document: Document.Parsed;
   let value: unknown;
@@ -78,114 +84,27 @@ export function parseExperiment(text: string, file: string): Experiment {
       hint: 'write the values out',
     });
   }
-  const parsed = experimentSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.flatMap((issue) => toIssues(issue, document, lines, value));
-  issues.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  const set = settings.map(({ keys }) => keys);
+  return experimentIn(new FileText(document, lines, withSettings(value, settings), set), file);
+}
+
+function experimentIn(text: FileText, file: string): Experiment {
+  const issues: ExperimentIssue[] = [];
+  const parsed = experimentSchema.safeParse(text.value);
+  if (parsed.success) {
+    const axes = resolveAxes(axesOf(parsed.data.matrix), text, (path, message) =>
+      issues.push(text.issue(['matrix', path], message)),
+    );
+    const { compressor, folio, kernel } = parsed.data.matrix;
+    if (issues.length === 0) return { ...parsed.data, matrix: { compressor, folio, kernel, axes } };
+  } else {
+    issues.push(...parsed.error.issues.flatMap((issue) => text.issues(issue)));
+  }
+  issues.sort((one, other) => (one.line ?? 0) - (other.line ?? 0));
   throw new ExperimentError(file, issues, { hint: 'docs/experiments.md lists every key' });
 }
 
 function lineOfAlias(text: string): number {
   const at = text.search(/(^|[\s[{,:-])\*[^\s,\]}]/m);
   return text.slice(0, Math.max(at, 0)).split('\n').length + (text[at] === '\n' ? 1 : 0);
-}
-
-type Path = readonly (string | number)[];
-
-function toIssues(
-  issue: z.core.$ZodIssue,
-  document: Document.Parsed,
-  lines: LineCounter,
-  value: unknown,
-): ExperimentIssue[] {
-  const path = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key));
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      line: lineOf(document, lines, [...path, key]),
-      path: renderPath([...path, key]),
-      message: `unknown key; known here: ${knownKeys(path).join(', ')}`,
-    }));
-  }
-  const missing = valueAt(value, path) === undefined;
-  return [
-    {
-      line: lineOf(document, lines, path),
-      path: renderPath(path),
-      message: missing ? 'missing' : messageOf(issue),
-    },
-  ];
-}
-
-function messageOf(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      return `expected ${issue.expected === 'int' ? 'a whole number' : issue.expected}`;
-    case 'too_small':
-      return issue.origin === 'array' ? 'must not be empty' : `must be at least ${issue.minimum}`;
-    case 'too_big':
-      return `must be at most ${issue.maximum}`;
-    case 'invalid_value':
-      return `expected one of ${issue.values.join(', ')}`;
-    case 'invalid_union': {
-      const inner = issue.errors.flat();
-      return (
-        inner.find((one) => one.code === 'custom')?.message ??
-        'expected a size as 64M, 10g or a number of bytes'
-      );
-    }
-    default:
-      return issue.message;
-  }
-}
-
-function valueAt(value: unknown, path: Path): unknown {
-  let at = value;
-  for (const key of path)
-    at = at !== null && typeof at === 'object' ? (at as Record<string | number, unknown>)[key] : undefined;
-  return at;
-}
-
-/** Line of the key at `path`, or of the nearest thing above it that is in the file. */
-function lineOf(document: Document.Parsed, lines: LineCounter, path: Path): number {
-  for (let depth = path.length; depth > 0; depth--) {
-    const parent = depth === 1 ? document.contents : document.getIn(path.slice(0, depth - 1), true);
-    const last = path[depth - 1];
-    if (isMap(parent)) {
-      const pair = parent.items.find((item) => isScalar(item.key) && item.key.value === last);
-      const range = isScalar(pair?.key) ? pair.key.range : undefined;
-      if (range) return lines.linePos(range[0]).line;
-    }
-    const node = document.getIn(path.slice(0, depth), true) as
-      | { range?: [number, number, number] }
-      | undefined;
-    if (node?.range) return lines.linePos(node.range[0]).line;
-  }
-  return 1;
-}
-
-function renderPath(path: Path): string {
-  return path
-    .map((key, index) =>
-      typeof key === 'number' ? `[${key}]` : `${index === 0 ? '' : '.'}${/[.]/.test(key) ? `"${key}"` : key}`,
-    )
-    .join('');
-}
-
-/** The keys that the schema accepts in the object at `path`. */
-function knownKeys(path: Path): string[] {
-  let schema: z.ZodType = experimentSchema;
-  for (const key of path) {
-    const outer = unwrap(schema);
-    schema = (
-      typeof key === 'number' ? (outer as z.ZodArray).element : (outer as z.ZodObject).shape[key]
-    ) as z.ZodType;
-  }
-  return Object.keys((unwrap(schema) as z.ZodObject).shape);
-}
-
-function unwrap(schema: z.ZodType): z.ZodType {
-  let inner = schema;
-  // An array has unwrap(), too: it gives its element.
-  while ('unwrap' in inner && inner.type !== 'array') inner = (inner as z.ZodOptional<z.ZodType>).unwrap();
-  return inner;
 }

@@ -1,8 +1,6 @@
 /** The `iaa` part of an experiment file: devices, work queues, groups, the driver. Field names are idxd's and iaa_crypto's own. */
 import * as z from 'zod';
-
-const count = (smallest: number, largest: number) => z.int().min(smallest).max(largest);
-const distinct = <T>(values: readonly T[]) => new Set(values).size === values.length;
+import { count, distinct } from './fields.js';
 
 // drivers/dma/idxd/sysfs.c: strings are kept in buffers of WQ_NAME_SIZE (idxd.h); blanks around them are cut off.
 const label = z
@@ -67,6 +65,8 @@ export const iaaSchema = z
       .optional(),
     /** The first so many devices of each package, in place of names. */
     devices_per_package: count(1, 64).optional(),
+    /** By what devices and WQs are bound and unbound: sysfs, or libaccel-config where it is installed (only on live). */
+    backend: z.enum(['sysfs', 'libaccel-config']).optional(),
     /** WQs 0, 1, ... of each device; the others get no entries. Not given: WQs, engines and groups stay as found. */
     wqs: z.array(workQueue).min(1).max(256).optional(),
     /** Groups 0, 1, ... of each device. */

@@ -2,67 +2,129 @@ import { join } from 'node:path';
 import { apply, type Receipt } from '../apply/apply.js';
 import type { Journal } from '../apply/journal.js';
 import { type Restored, restore } from '../apply/restore.js';
+import { lastLogTime, logSince } from '../collect/kernel-log.js';
 import {
   type CellRecord,
   cellTexts,
-  type Manifest,
+  listRecords,
   RecordWriter,
+  type RunRecord,
+  readRecord,
   recorded,
   recordVersion,
+  type Session,
 } from '../collect/record.js';
 import { type Snapshot, snapshotPaths, takeSnapshot } from '../collect/snapshot.js';
 import { discover } from '../discover/discover.js';
 import type { Inventory } from '../discover/inventory.js';
-import { InterruptedError, isLabError, RequirementError } from '../errors.js';
+import { InterruptedError, isLabError, RequirementError, UsageError } from '../errors.js';
 import type { Host, WorkloadExit } from '../host/host.js';
 import { type HostPath, hostPath } from '../host/path.js';
 import { parseFlatKeyed } from '../kernel/flat-keyed.js';
-import { helperPath, packageVersion } from '../native/load.js';
+import { packageVersion } from '../native/load.js';
 import { type PlanOptions, plan } from '../plan/plan.js';
 import type { Plan } from '../plan/steps.js';
+import type { Argv } from '../plan/workload-task.js';
+import { exitProblem, runHooks } from '../run/hooks.js';
 import { runWorkload } from '../run/workload.js';
 import { buildCommit } from '../version.js';
-import { type Cell, cellsOf } from './cells.js';
+import { aaAxis, type Cell, cellsOf, experimentOf, pointsIn } from './cells.js';
+import { Gathering } from './gather.js';
+import { interruption } from './interruption.js';
 import { type Attributes, attributesOf, withJournal } from './journaled.js';
+import { type RestoreOutcome, restoreHost } from './restore-host.js';
 import type { Experiment } from './schema.js';
+import { type InvokingUser, invokingUser, programArgv, refuseWorkloads } from './workload-user.js';
 
 /** What happens during a run, as it happens. */
 export type RunEvent =
   | {
       readonly type: 'cell';
       readonly cell: Cell;
+      /** How many cells there are. */
       readonly of: number;
-      readonly stage: 'apply' | 'run' | 'done';
+      readonly stage: 'cool down' | 'apply' | 'run' | 'done';
     }
-  | { readonly type: 'failure'; readonly cell: Cell; readonly message: string };
+  | { readonly type: 'failure'; readonly cell: Cell; readonly message: string }
+  /** What a run that had died left was put back, before this one goes on. */
+  | { readonly type: 'restored'; readonly outcome: RestoreOutcome }
+  /** Who runs workloads that name nobody. */
+  | ({ readonly type: 'user' } & InvokingUser)
+  /** An earlier run's record is gone on with: so many of its cells are finished. */
+  | { readonly type: 'resumed'; readonly directory: string; readonly finished: number; readonly of: number };
 
 export interface RunOptions {
   /** Where journal, lock and records are kept. */
   readonly stateDirectory: string;
   /** The experiment's file, for the record. */
   readonly experimentFile: string;
-  /** Abort with an InterruptedError: the workload is ended and the machine put back. */
+  /** Aborts: the workload is ended, the machine put back, and an InterruptedError thrown. */
   readonly signal?: AbortSignal | undefined;
   /** Unbind WQs that somebody else uses, on devices that the experiment names. */
   readonly take?: boolean;
+  /** Put back what a run that died has left, and go on with the newest record of this experiment, if there is one; when it is complete nothing is run. */
+  readonly resume?: boolean;
+  /** Measure every point twice as if there were two of it, A and B: how they differ is this machine's noise. */
+  readonly aa?: boolean;
+  /** Count how many pages zswap compresses at once, and how long a page takes, by probes on the kernel's functions. */
+  readonly traceBatch?: boolean;
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
   /** Exact versions for the record, as of the guest's packages. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
+const pauseStepMs = 500;
+
 /** How a run ended. The machine is as before: otherwise runExperiment throws RestoreError. */
 export interface RunOutcome {
   /** The record's folder. */
   readonly directory: string;
+  /** Of this session. */
   readonly cellsFailed: number;
+  /** Names of the kernels that cells are left for. */
+  readonly waiting: readonly string[];
   readonly restored: Restored;
   /** Every machine-wide attribute that the plans name: read before and after, and equal. */
   readonly attributes: Attributes;
 }
 
-/** Plans every cell of an experiment. Throws PlanError before anything is touched. */
+/** Plans every point of an experiment that this kernel is for. Throws PlanError, RequirementError, before anything is touched. */
 export function planAll(inventory: Inventory, experiment: Experiment, options: PlanOptions = {}): Plan[] {
-  return cellsOf(experiment).map((cell) => plan(inventory, experiment, cell, options));
+  return planPoints(inventory, experiment, cellsHere(inventory, experiment), options);
+}
+
+function planPoints(
+  inventory: Inventory,
+  experiment: Experiment,
+  cells: readonly Cell[],
+  options: PlanOptions,
+): Plan[] {
+  return pointsIn(cells).map((cell) => plan(inventory, experiment, cell, options));
+}
+
+/** The cells that the running kernel is for. Throws RequirementError when it is none of the experiment's. */
+function cellsHere({ kernel }: Inventory, experiment: Experiment): Cell[] {
+  const kernels = experiment.matrix.kernel;
+  if (kernels === undefined) return cellsOf(experiment);
+  const running = kernels.find(({ release }) => release === kernel.release);
+  if (running === undefined) {
+    throw new RequirementError(
+      `this kernel, ${kernel.release ?? 'unknown'}, is none of the experiment's: ${kernels.map(({ release }) => release).join(', ')}`,
+      { hint: 'boot one of them, or change matrix.kernel' },
+    );
+  }
+  return cellsOf(experiment).filter((cell) => cell.kernel === running.name);
+}
+
+/** An experiment with an axis that changes nothing: --aa. */
+function withAa(experiment: Experiment): Experiment {
+  const { matrix, repetitions } = experiment;
+  if (repetitions < 2) {
+    throw new UsageError('--aa needs repetitions: one of each tells nothing of noise', {
+      hint: `set repetitions of ${experiment.name} to 5 or more`,
+    });
+  }
+  return { ...experiment, matrix: { ...matrix, axes: [...matrix.axes, aaAxis] } };
 }
 
 /**
@@ -71,21 +133,56 @@ export function planAll(inventory: Inventory, experiment: Experiment, options: P
  */
 export async function runExperiment(
   host: Host,
-  experiment: Experiment,
-  options: RunOptions,
+  given: Experiment,
+  { signal, ...others }: RunOptions,
 ): Promise<RunOutcome> {
+  const options = { ...others, signal: signal && interruption(signal) };
   if (host.name !== 'live')
     throw new RequirementError(`${host.name} cannot run workloads`, { hint: 'run on --host live' });
+  const experiment = options.aa === true ? withAa(given) : given;
+  const { stateDirectory, onEvent } = options;
+  if (options.resume === true) {
+    const outcome = await restoreHost(host, stateDirectory);
+    if (outcome.state !== 'nothing pending') onEvent?.({ type: 'restored', outcome });
+  }
   const inventory = await discover(host);
-  const attributes = attributesOf(planAll(inventory, experiment, planOptions(options)), inventory);
+  const cells = cellsHere(inventory, experiment);
+  const record = options.resume === true ? await earlierRecord(options, experiment, inventory) : undefined;
+  const finished = new Set(
+    record?.cells.flatMap(({ cell, state }) => (state === 'interrupted' ? [] : [cell.number])),
+  );
+  const isLeft = ({ number }: Cell): boolean => !finished.has(number);
+  const all = cellsOf(experiment);
+  const left = cells.filter(isLeft);
+  const here = cells[0]?.kernel;
+  const waiting = [...new Set(all.filter(isLeft).flatMap(({ kernel }) => kernel ?? []))].filter(
+    (kernel) => kernel !== here,
+  );
+  if (record !== undefined) {
+    const { directory } = record;
+    onEvent?.({ type: 'resumed', directory, finished: finished.size, of: all.length });
+    if (left.length === 0) {
+      const restored: Restored = { undone: [], problems: [], oneWay: [] };
+      return { directory, cellsFailed: 0, waiting, restored, attributes: {} };
+    }
+  }
+  const plans = planPoints(inventory, experiment, left, planOptions(options));
+  const user = await invokingUser(host);
+  await refuseWorkloads(
+    host,
+    plans.map(({ workload }) => workload),
+    user,
+  );
+  if (plans.some(({ workload }) => workload.user === undefined)) onEvent?.({ type: 'user', ...user });
+  const attributes = attributesOf(plans, inventory);
   const { result, restored } = await withJournal(
     host,
-    options.stateDirectory,
+    stateDirectory,
     inventory,
     attributes,
     async (journal) => {
-      const run = await Run.begin(host, experiment, inventory, journal, options);
-      return run.all();
+      const writer = await beginRecord(experiment, inventory, record, options);
+      return new Run(host, experiment, journal, options, writer, user).all(left, waiting);
     },
   );
   return { ...result, restored, attributes };
@@ -95,59 +192,88 @@ function planOptions({ take = false }: RunOptions): PlanOptions {
   return { take };
 }
 
-/** One run of an experiment, between its journal's begin and end. */
+/** The newest record of this experiment; undefined when there is none. Throws RequirementError when it is another machine's. */
+async function earlierRecord(
+  { stateDirectory }: RunOptions,
+  experiment: Experiment,
+  inventory: Inventory,
+): Promise<RunRecord | undefined> {
+  const wanted = JSON.stringify(recorded(experiment));
+  const found = (await listRecords(join(stateDirectory, 'runs'))).find(
+    ({ manifest }) => JSON.stringify(manifest.experiment) === wanted,
+  );
+  if (found === undefined) return undefined;
+  const { machineId } = found.manifest.sessions[0]?.inventory.kernel ?? {};
+  if (machineId !== inventory.kernel.machineId || found.manifest.source !== inventory.source) {
+    throw new RequirementError(`${found.directory}: was begun on another machine`, {
+      hint: 'resume it there, or begin anew without --resume',
+    });
+  }
+  return readRecord(found.directory);
+}
+
+async function beginRecord(
+  experiment: Experiment,
+  inventory: Inventory,
+  record: RunRecord | undefined,
+  { environment = {}, experimentFile, stateDirectory }: RunOptions,
+): Promise<RecordWriter> {
+  const startedAt = new Date().toISOString();
+  const tool = { version: packageVersion(), commit: buildCommit };
+  const session: Session = { startedAt, tool, inventory, environment };
+  if (record !== undefined) return RecordWriter.resume(record, session);
+  return RecordWriter.create(join(stateDirectory, 'runs'), {
+    schemaVersion: recordVersion,
+    id: `${startedAt.replaceAll(':', '').replace(/\.\d+Z$/, 'Z')}-${experiment.name}-${process.pid}`,
+    startedAt,
+    state: 'running',
+    source: inventory.source,
+    experimentFile,
+    experiment: recorded(experiment),
+    sessions: [session],
+  });
+}
+
+/** One session of a run, between its journal's begin and end. */
 class Run {
   readonly #host: Host;
   readonly #experiment: Experiment;
   readonly #journal: Journal;
   readonly #options: RunOptions;
   readonly #writer: RecordWriter;
+  readonly #user: InvokingUser;
 
-  private constructor(
+  constructor(
     host: Host,
     experiment: Experiment,
     journal: Journal,
     options: RunOptions,
     writer: RecordWriter,
+    user: InvokingUser,
   ) {
     this.#host = host;
     this.#experiment = experiment;
     this.#journal = journal;
     this.#options = options;
     this.#writer = writer;
+    this.#user = user;
   }
 
-  static async begin(
-    host: Host,
-    experiment: Experiment,
-    inventory: Inventory,
-    journal: Journal,
-    options: RunOptions,
-  ): Promise<Run> {
-    const startedAt = new Date().toISOString();
-    const manifest: Manifest = {
-      schemaVersion: recordVersion,
-      id: `${startedAt.replaceAll(':', '').replace(/\.\d+Z$/, 'Z')}-${experiment.name}-${process.pid}`,
-      startedAt,
-      state: 'running',
-      source: inventory.source,
-      tool: { version: packageVersion(), commit: buildCommit },
-      experimentFile: options.experimentFile,
-      experiment: recorded(experiment),
-      inventory,
-      environment: options.environment ?? {},
-    };
-    const writer = await RecordWriter.create(join(options.stateDirectory, 'runs'), manifest);
-    return new Run(host, experiment, journal, options, writer);
-  }
-
-  async all(): Promise<{ directory: string; cellsFailed: number }> {
-    const cells = cellsOf(this.#experiment);
+  /** Runs cells; `waiting`: kernels that others are left for. */
+  async all(
+    cells: readonly Cell[],
+    waiting: readonly string[],
+  ): Promise<Pick<RunOutcome, 'directory' | 'cellsFailed' | 'waiting'>> {
+    const of = cellsOf(this.#experiment).length;
     let cellsFailed = 0;
     try {
-      for (const cell of cells) {
-        const event = (stage: 'apply' | 'run' | 'done') =>
-          this.#options.onEvent?.({ type: 'cell', cell, of: cells.length, stage });
+      for (const [index, cell] of cells.entries()) {
+        const event = (stage: (RunEvent & { type: 'cell' })['stage']) =>
+          this.#options.onEvent?.({ type: 'cell', cell, of, stage });
+        if (index > 0 && this.#experiment.cool_down_s > 0) {
+          event('cool down');
+          await this.#pause(this.#experiment.cool_down_s * 1000);
+        }
         event('apply');
         const failure = await this.#cell(cell, () => event('run'));
         if (failure !== undefined) {
@@ -156,38 +282,61 @@ class Run {
         }
         event('done');
       }
-      await this.#writer.finish('complete');
+      await this.#writer.finish(waiting.length === 0 ? 'complete' : 'waiting');
     } catch (error) {
       await this.#writer.finish(error instanceof InterruptedError ? 'interrupted' : 'failed');
       throw error;
     }
-    return { directory: this.#writer.directory, cellsFailed };
+    return { directory: this.#writer.directory, cellsFailed, waiting };
+  }
+
+  /** Lets time pass, and heeds a signal within half a second. */
+  async #pause(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= pauseStepMs) {
+      this.#options.signal?.throwIfAborted();
+      await this.#host.delay(Math.min(left, pauseStepMs));
+    }
+    this.#options.signal?.throwIfAborted();
   }
 
   /** Runs one cell and writes its record; gives the reason when its workload failed. A failed step ends the run. */
   async #cell(cell: Cell, onRun: () => void): Promise<string | undefined> {
     const { signal } = this.#options;
     const host = this.#host;
+    const { limits } = experimentOf(this.#experiment, cell);
     const directory = await this.#writer.cellDirectory(cell);
     const logBegin = await lastLogTime(host);
     const cellPlan = plan(await discover(host), this.#experiment, cell, planOptions(this.#options));
-    const argv = [helperPath('usemem'), ...cellPlan.workload.arguments];
+    const { workload, cgroup } = cellPlan;
+    const user = workload.user ?? this.#user.key;
+    const spec = (argv: Argv) => ({ argv: programArgv(argv), user, directory: workload.directory });
+    const noProgressMs = (limits.no_progress_s + workload.sleepSeconds) * 1000;
+    let setUp = false;
     const receipts: Receipt[] = [];
     const raw: { before?: Snapshot; after?: Snapshot; fullest?: Snapshot; exit?: WorkloadExit } = {};
     let failure: unknown;
+    let gathering: Gathering | undefined;
     try {
       await apply(host, cellPlan, this.#journal, { signal, onReceipt: (receipt) => receipts.push(receipt) });
-      const paths = await snapshotPaths(host, cellPlan.cgroup);
+      const paths = await snapshotPaths(host, cgroup);
+      setUp = true;
+      const setupMs = limits.setup_s * 1000;
+      const hooks = { stage: 'setup', directory, timeMs: setupMs, noProgressMs, signal } as const;
+      await runHooks(host, workload.setup.map(spec), cgroup, hooks);
+      gathering = await Gathering.begin(host, cgroup, directory, this.#journal, {
+        ...this.#experiment.collect,
+        traceBatch: this.#options.traceBatch ?? false,
+      });
       raw.before = await takeSnapshot(host, paths);
       onRun();
       const outputs = {
         stdoutFile: join(directory, cellTexts.stdout),
         stderrFile: join(directory, cellTexts.stderr),
       };
-      const memoryStat = hostPath(cellPlan.cgroup, 'memory.stat');
-      raw.exit = await runWorkload(host, { argv, ...outputs }, cellPlan.cgroup, {
-        timeMs: this.#experiment.limits.time_s * 1000,
-        noProgressMs: (this.#experiment.limits.no_progress_s + cellPlan.workload.sleepSeconds) * 1000,
+      const memoryStat = hostPath(cgroup, 'memory.stat');
+      raw.exit = await runWorkload(host, { ...spec(workload.argv), ...outputs }, cgroup, {
+        timeMs: limits.time_s * 1000,
+        noProgressMs,
         signal,
         lookPaths: paths.filter((path) => path === memoryStat || path.startsWith('/sys/kernel/debug/zswap/')),
         onLook: (snapshot) => {
@@ -198,18 +347,30 @@ class Run {
     } catch (error) {
       failure = error;
     }
+    const gathered = await gathering?.end();
+    try {
+      // However it came to its end, and no signal cuts it short: it takes away what the set-up has made.
+      const cleanupMs = limits.cleanup_s * 1000;
+      const hooks = { stage: 'cleanup', directory, timeMs: cleanupMs, noProgressMs } as const;
+      if (setUp) await runHooks(host, workload.cleanup.map(spec), cgroup, hooks);
+    } catch (error) {
+      failure ??= error;
+    }
     const said = failure === undefined ? exitProblem(raw.exit) : messageOf(failure);
     const record: CellRecord = {
       cell,
+      session: this.#writer.session,
       state: failure instanceof InterruptedError ? 'interrupted' : said === undefined ? 'complete' : 'failed',
       failure: said,
       plan: recorded(cellPlan),
       receipts,
-      argv,
+      argv: programArgv(workload.argv),
+      user,
       exit: raw.exit && recorded(raw.exit),
       before: raw.before,
       after: raw.after,
       fullest: raw.fullest,
+      gathered,
     };
     await this.#writer.writeCell(record, await logSince(host, logBegin));
     // Only a workload's own failure lets the other cells go on: a machine that refuses a step would refuse it again.
@@ -226,33 +387,6 @@ function pagesIn(snapshot: Snapshot | undefined, memoryStat: HostPath): bigint {
   return text === undefined ? 0n : (parseFlatKeyed(text, memoryStat).get('zswapped') ?? 0n);
 }
 
-function exitProblem(exit: WorkloadExit | undefined): string | undefined {
-  if (exit?.signal !== undefined) return `the workload was ended by ${exit.signal}`;
-  return exit?.exitCode === 0 ? undefined : `the workload ended with exit code ${exit?.exitCode}`;
-}
-
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** Seconds since boot of the kernel log's newest line. */
-async function lastLogTime(host: Host): Promise<number> {
-  const lines = await kernelLog(host);
-  return Number(/^\[\s*(\d+\.\d+)\]/.exec(lines.at(-1) ?? '')?.[1] ?? 0);
-}
-
-async function logSince(host: Host, seconds: number): Promise<string> {
-  const lines = await kernelLog(host);
-  const newer = lines.filter((line) => Number(/^\[\s*(\d+\.\d+)\]/.exec(line)?.[1] ?? 0) > seconds);
-  return newer.map((line) => `${line}\n`).join('');
-}
-
-/** The kernel log, or nothing where it cannot be read: an excerpt is good to have, never a reason to fail. */
-async function kernelLog(host: Host): Promise<string[]> {
-  try {
-    const { exitCode, stdout } = await host.exec(['dmesg']);
-    return exitCode === 0 ? stdout.split('\n').filter((line) => line !== '') : [];
-  } catch {
-    return [];
-  }
 }

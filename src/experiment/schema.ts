@@ -1,19 +1,11 @@
 import * as z from 'zod';
+import { collectSchema } from './collect-schema.js';
+import { count, distinct, sizeBytes } from './fields.js';
 import { iaaSchema } from './iaa-schema.js';
-import { folioName, parseSize } from './size.js';
+import { type Matrix, matrixSchema } from './matrix.js';
+import { workloadSchema } from './workload-schema.js';
 
-/** Largest byte count a plan writes: what still fits a signed 64-bit counter. */
-const maxBytes = 2n ** 63n - 1n;
 const pageBytes = 4096n;
-
-const sizeBytes = z.union([z.string(), z.number()]).transform((given, context) => {
-  const bytes = parseSize(String(given));
-  if (bytes === undefined || bytes === 0n || bytes > maxBytes) {
-    context.addIssue({ code: 'custom', message: 'expected a size as 64M, 10g or a number of bytes above 0' });
-    return z.NEVER;
-  }
-  return bytes;
-});
 
 /** memory.high and its like: the kernel keeps whole pages, so another number would read back changed. */
 const limitBytes = z
@@ -22,80 +14,23 @@ const limitBytes = z
     message: 'expected max or a size that is a multiple of 4096 bytes',
   });
 
-const folio = z.string().transform((given, context) => {
-  const name = folioName(given);
-  if (name === undefined) {
-    context.addIssue({
-      code: 'custom',
-      message: 'expected a folio size as 64kB, 2048kB or 2M (a power of two; 4kB for none)',
-    });
-    return z.NEVER;
-  }
-  return name;
-});
-
-/** CRYPTO_MAX_ALG_NAME of include/linux/crypto.h is 128 with the NUL. */
-const compressor = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._()-]{0,126}$/,
-    'expected the name of a compressor as the kernel knows it, as zstd or deflate-iaa',
-  );
-
-const count = (smallest: number, largest: number) => z.int().min(smallest).max(largest);
 const governorName = z.string().regex(/^[a-z0-9_]{1,32}$/, 'expected a word as powersave');
 const cpuList = z.string().regex(/^\d+(-\d+)?(,\d+(-\d+)?)*$/, 'expected a CPU list as 0-3,8');
-const distinct = <T>(values: readonly T[]) => new Set(values).size === values.length;
-
-/** Bytes of whole 64-bit words, as many as native/usemem takes. */
-const words = sizeBytes.refine((bytes) => bytes % 8n === 0n && bytes <= 2n ** 56n, {
-  message: 'expected a multiple of 8 bytes, at most 2^56',
-});
-
-/** What --content of native/usemem takes; the original writes counters. */
-const content = z.string().refine(
-  (given) => {
-    const ratio = /^ratio:(\d{1,2}(?:\.\d{1,6})?)$/.exec(given)?.[1];
-    if (ratio !== undefined) return Number(ratio) >= 1 && Number(ratio) <= 16;
-    return /^(counter|random|zero|file:\/.+)$/.test(given);
-  },
-  { message: 'expected counter, random, zero, ratio:R (1 to 16) or file:/PATH' },
-);
-
-const usememFields = z.strictObject({
-  /** -n: processes. */
-  processes: count(1, 4096).default(1),
-  /** -t: threads in each process. */
-  threads: count(1, 4096).optional(),
-  /** Bytes each process writes. */
-  size: words,
-  /** -b: process i runs on CPU (i x bind) modulo the online CPUs. */
-  bind: count(1, 8192).optional(),
-  /** -u: bytes of one mapping. */
-  unit: words.optional(),
-  /** -j: bytes from one written word to the next. */
-  step: words.optional(),
-  /** -s: seconds between the work and the end. */
-  sleep_s: count(0, 86_400).default(0),
-  /** What is written: counter (as the original), random, zero, ratio:R, file:PATH. */
-  content: content.optional(),
-  /** Seed of random and ratio contents. */
-  seed: count(0, 2 ** 31 - 1).optional(),
-});
-
-const usemem = usememFields.refine(
-  ({ seed, content: kind }) => seed === undefined || kind === 'random' || kind?.startsWith('ratio:') === true,
-  { path: ['seed'], message: 'only random and ratio contents have a seed' },
-);
-
 const experimentFields = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'expected a short name of a-z, 0-9, . _ -'),
   description: z.string().max(2000).optional(),
-  /** One cell for each pair. */
-  matrix: z.strictObject({
-    compressor: z.array(compressor).min(1).refine(distinct, 'names a compressor twice'),
-    folio: z.array(folio).min(1).refine(distinct, 'names a folio size twice'),
-  }),
+  /** One point for each combination. */
+  matrix: matrixSchema,
+  /** How often each point is measured. */
+  repetitions: count(1, 1000).default(1),
+  /** Every point once, then all again (interleaved, or each round in random order); or each point all its times. */
+  order: z.enum(['interleaved', 'random', 'grouped']).default('interleaved'),
+  /** Of random orders. */
+  seed: count(0, 2 ** 31 - 1).default(1),
+  /** Rounds that come first and do not count. */
+  warm_up: count(0, 100).default(0),
+  /** Pause before each cell but the first. */
+  cool_down_s: count(0, 3600).default(0),
   /** /sys/module/zswap/parameters. */
   zswap: z
     .strictObject({
@@ -168,15 +103,20 @@ const experimentFields = z.strictObject({
       'cpuset.mems': cpuList.optional(),
     })
     .default({}),
-  workload: z.strictObject({ usemem }),
+  /** What is gathered while a cell runs, beside what is always. */
+  collect: collectSchema.optional(),
+  workload: workloadSchema,
   limits: z
     .strictObject({
       /** A cell that takes longer is ended and fails. */
       time_s: count(1, 7 * 86_400).default(3600),
       /** So is one whose processes use no CPU for so long, beyond the workload's own sleep. */
       no_progress_s: count(1, 86_400).default(120),
+      /** Its set-up, and its clean-up, may take so long each. */
+      setup_s: count(1, 7 * 86_400).default(1800),
+      cleanup_s: count(1, 7 * 86_400).default(600),
     })
-    .default({ time_s: 3600, no_progress_s: 120 }),
+    .default({ time_s: 3600, no_progress_s: 120, setup_s: 1800, cleanup_s: 600 }),
   /** A cell that goes beyond is INVALID. */
   bounds: z
     .strictObject({
@@ -214,5 +154,6 @@ function isGiven(experiment: object, path: string): boolean {
   return value !== undefined;
 }
 
-export type Experiment = z.output<typeof experimentSchema>;
-export type UsememParameters = z.output<typeof usemem>;
+/** What a file says, before the values of its axes are looked at. */
+export type GivenExperiment = z.output<typeof experimentSchema>;
+export type Experiment = Omit<GivenExperiment, 'matrix'> & { readonly matrix: Matrix };

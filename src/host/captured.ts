@@ -1,5 +1,5 @@
 import { CommandError, RequirementError } from '../errors.js';
-import type { ExecResult, RunningWorkload } from './host.js';
+import type { ExecResult, RunningTool, RunningWorkload } from './host.js';
 import { type Tree, TreeHost } from './tree-host.js';
 
 /** A machine as it was captured: a directory or a trace. It takes no changes and runs nothing. */
@@ -10,6 +10,12 @@ export class CapturedHost extends TreeHost {
   }
 
   override async exec(argv: readonly string[]): Promise<ExecResult> {
+    throw new CommandError(argv, `not run: ${this.name} is not a running machine`, {
+      hint: 'use --host live on the machine itself',
+    });
+  }
+
+  override async start(argv: readonly string[]): Promise<RunningTool> {
     throw new CommandError(argv, `not run: ${this.name} is not a running machine`, {
       hint: 'use --host live on the machine itself',
     });

@@ -1,5 +1,6 @@
 import type { HostIoError } from '../errors.js';
 import type { HostPath } from './path.js';
+import type { SampleSpec, Sampling } from './sampling.js';
 
 /** What one read gave: the whole text (the trailing newline too), or the error. */
 export type ReadOutcome =
@@ -9,6 +10,17 @@ export type ReadOutcome =
 export interface WriteOptions {
   /** How long the kernel may take before the write counts as hung (ms; default 60,000). */
   readonly timeLimitMs?: number;
+  /**
+   * Do not truncate the file before: tracefs takes that for an order to remove all probes, events or triggers that
+   * the file lists, whoever made them.
+   */
+  readonly append?: boolean;
+}
+
+/** A program that runs beside a workload, as perf. */
+export interface RunningTool {
+  /** Ends it with SIGINT, and SIGKILL 10 s later; gives its exit code, or the signal that it died of. */
+  stop(): Promise<string | number>;
 }
 
 export interface ExecOptions {
@@ -26,6 +38,10 @@ export interface ExecResult {
 export interface WorkloadSpec {
   /** Program and arguments; the program is an absolute path. No shell is involved. */
   readonly argv: readonly string[];
+  /** Whose process it is, as `1000` or `1000:1000` (user and group); undefined: the tool's own. */
+  readonly user?: string | undefined;
+  /** The folder it starts in, an absolute path; undefined: `/`. */
+  readonly directory?: string | undefined;
   /** Files of the tool's own machine that take the output; created, must not exist. */
   readonly stdoutFile: string;
   readonly stderrFile: string;
@@ -55,7 +71,7 @@ export interface RunningWorkload {
  * A machine seen through its kernel files. All code above this interface is the same for a live machine, a
  * captured tree, a mock and the model.
  */
-export interface Host {
+export interface Host extends AsyncDisposable {
   /** As given to --host: `live`, `root:DIR`. */
   readonly name: string;
   /** The directory the paths are resolved under, for messages: `/` for live. */
@@ -83,8 +99,18 @@ export interface Host {
   rmdir(path: HostPath): Promise<void>;
   /** Runs a helper program to its end (no shell); throws CommandError when it cannot be run at all. */
   exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  /**
+   * Starts a helper program that runs until it is stopped (no shell); its output goes to `outputFile`, created, of the
+   * tool's own machine. Throws CommandError when it cannot be run at all.
+   */
+  start(argv: readonly string[], outputFile: string): Promise<RunningTool>;
   /** Starts a workload inside `cgroup` (a cgroup v2 directory) before it executes. */
   launch(workload: WorkloadSpec, cgroup: HostPath): RunningWorkload;
+  /**
+   * Reads counters at a fixed rate, until it is stopped. Throws RequirementError where nothing can be sampled (a
+   * trace); a single file that cannot be is left out.
+   */
+  sample(spec: SampleSpec): Promise<Sampling>;
   /** The host's monotonic clock, ns. */
   now(): bigint;
   /** Lets `ms` pass on that clock; where nothing happens by itself, as on a mock, only the clock moves. */

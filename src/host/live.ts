@@ -2,9 +2,9 @@ import { HostIoError, RequirementError } from '../errors.js';
 import { native } from '../native/load.js';
 import type { NativeHostRoot } from '../native/surface.js';
 import { hintFor } from './hints.js';
-import type { ExecOptions, ExecResult, Host, RunningWorkload, WorkloadSpec } from './host.js';
+import type { ExecOptions, ExecResult, Host, RunningTool, RunningWorkload, WorkloadSpec } from './host.js';
 import { type HostPath, hostPath } from './path.js';
-import { runProgram, startWorkload } from './programs.js';
+import { runProgram, startTool, startWorkload } from './programs.js';
 import { readOnly } from './read-only.js';
 import { TreeHost } from './tree-host.js';
 
@@ -83,6 +83,10 @@ class LiveHost extends TreeHost {
 
   override exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult> {
     return runProgram(argv, options);
+  }
+
+  override start(argv: readonly string[], outputFile: string): Promise<RunningTool> {
+    return startTool(argv, outputFile);
   }
 
   override launch(workload: WorkloadSpec, cgroup: HostPath): RunningWorkload {

@@ -1,7 +1,8 @@
 import { constants } from 'node:os';
 import { CommandError, RequirementError } from '../errors.js';
-import type { NativeFailure } from '../native/surface.js';
-import type { ExecResult, RunningWorkload } from './host.js';
+import { native } from '../native/load.js';
+import type { NativeFailure, NativeSampler } from '../native/surface.js';
+import type { ExecResult, RunningTool, RunningWorkload } from './host.js';
 import {
   type Reaction,
   reactToMkdir,
@@ -26,10 +27,12 @@ function failureOf(error: unknown): NativeFailure {
 /** A tree that answers changes as the kernel would. */
 class ReactingTree implements Tree {
   readonly #tree: WritableTree;
+  readonly #directory: string | undefined;
   #closed = false;
 
-  constructor(tree: WritableTree) {
+  constructor(tree: WritableTree, directory: string | undefined) {
     this.#tree = tree;
+    this.#directory = directory;
   }
 
   async readMany(paths: readonly string[]): Promise<(Buffer | NativeFailure)[]> {
@@ -68,12 +71,28 @@ class ReactingTree implements Tree {
     return this.#change(() => reactToWrite(this.#tree, path, text));
   }
 
+  /** No file that a reaction is for makes a difference of it. */
+  append(path: string, data: Uint8Array): Promise<undefined | NativeFailure> {
+    return this.write(path, data);
+  }
+
   async mkdir(path: string): Promise<undefined | NativeFailure> {
     return this.#change(() => reactToMkdir(this.#tree, path));
   }
 
   async rmdir(path: string): Promise<undefined | NativeFailure> {
     return this.#change(() => reactToRmdir(this.#tree, path));
+  }
+
+  /** Only files can be sampled: a tree in memory has none. */
+  sample(...what: Parameters<Tree['sample']>): NativeSampler | NativeFailure {
+    if (this.#closed) return failure('EBADF', 'closed-root');
+    if (this.#directory === undefined) return failure('EOPNOTSUPP', 'sample');
+    const root = native().openHostRoot(this.#directory, false);
+    if ('errno' in root) return root;
+    const sampler = root.sample(...what);
+    root.close();
+    return sampler;
   }
 
   close(): void {
@@ -121,9 +140,9 @@ export class MockHost extends TreeHost {
   readonly #reacting: ReactingTree;
   #delayedNs = 0n;
 
-  /** Closes the tree with itself. */
-  constructor(name: string, root: string, tree: WritableTree) {
-    const reacting = new ReactingTree(tree);
+  /** Closes the tree with itself. `directory`: where the tree's files are, if it is one of files. */
+  constructor(name: string, root: string, tree: WritableTree, directory?: string) {
+    const reacting = new ReactingTree(tree, directory);
     super({ name, root, writable: true }, reacting);
     this.#reacting = reacting;
   }
@@ -142,6 +161,12 @@ export class MockHost extends TreeHost {
 
   override async delay(ms: number): Promise<void> {
     this.#delayedNs += BigInt(Math.round(ms * 1e6));
+  }
+
+  override async start(argv: readonly string[]): Promise<RunningTool> {
+    throw new CommandError(argv, `not run: ${this.name} is not a running machine`, {
+      hint: 'use --host live on the machine itself',
+    });
   }
 
   override launch(): RunningWorkload {

@@ -73,7 +73,7 @@ async function openCaptured(spec: string, path: string): Promise<Host> {
 function openMock(spec: string, path: string): Host {
   const root = resolve(path);
   try {
-    return new MockHost(spec, root, new DirectoryTree(root));
+    return new MockHost(spec, root, new DirectoryTree(root), root);
   } catch (error) {
     throw unusableRoot(spec, root, (error as NodeJS.ErrnoException).code ?? String(error), error);
   }

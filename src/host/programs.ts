@@ -7,7 +7,14 @@ import type { Readable } from 'node:stream';
 import { CommandError, WorkloadError } from '../errors.js';
 import { helperPath } from '../native/load.js';
 import type { NativeFailure } from '../native/surface.js';
-import type { ExecOptions, ExecResult, RunningWorkload, WorkloadExit, WorkloadSpec } from './host.js';
+import type {
+  ExecOptions,
+  ExecResult,
+  RunningTool,
+  RunningWorkload,
+  WorkloadExit,
+  WorkloadSpec,
+} from './host.js';
 import type { HostPath } from './path.js';
 
 // Where distributions put system programs. Never the caller's PATH: we run as root.
@@ -50,12 +57,52 @@ export async function runProgram(argv: readonly string[], options: ExecOptions =
   throw new CommandError(argv, why, { cause: result });
 }
 
+/** How long a tool may take to write its last lines after SIGINT (ms). */
+const toolEndMs = 10_000;
+
+/** Host.start on the machine itself. */
+export async function startTool(argv: readonly string[], outputFile: string): Promise<RunningTool> {
+  const [name, ...parameters] = argv;
+  if (name === undefined) throw new CommandError(argv, 'no program named');
+  const program = await findProgram(argv, name);
+  const output = createOutput(outputFile);
+  try {
+    const child = spawn(program, parameters, {
+      cwd: '/',
+      env: environment,
+      stdio: ['ignore', output, output],
+      // A Ctrl-C at the terminal is for us alone: the tool is stopped when its numbers are complete.
+      detached: true,
+    });
+    const ended = new Promise<string | number>((resolve) => {
+      child.on('exit', (code, signal) => resolve(signal ?? code ?? 'unknown'));
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.on('spawn', resolve);
+      child.on('error', (cause) => reject(new CommandError(argv, cause.message, { cause })));
+    });
+    return {
+      async stop() {
+        child.kill('SIGINT');
+        const timer = setTimeout(() => child.kill('SIGKILL'), toolEndMs);
+        try {
+          return await ended;
+        } finally {
+          clearTimeout(timer);
+        }
+      },
+    };
+  } finally {
+    closeSync(output);
+  }
+}
+
 /** Host.launch on the machine itself. */
 export function startWorkload(workload: WorkloadSpec, cgroup: HostPath): RunningWorkload {
   const output: number[] = [];
   try {
     for (const file of [workload.stdoutFile, workload.stderrFile]) output.push(createOutput(file));
-    return startLauncher(workload.argv, cgroup, output);
+    return startLauncher(workload, cgroup, output);
   } catch (cause) {
     const exit = Promise.reject(
       cause instanceof WorkloadError
@@ -112,14 +159,19 @@ function createOutput(file: string): number {
 
 /** Starts native/launch, which puts the program into the cgroup and tells how it ended on descriptor 3. */
 function startLauncher(
-  argv: readonly string[],
+  { argv, user, directory }: WorkloadSpec,
   cgroup: HostPath,
   output: readonly number[],
 ): RunningWorkload {
   const program = argv[0] ?? '';
   if (!program.startsWith('/'))
     throw new WorkloadError(`${program}: a workload is named by its absolute path`);
-  const launcher = spawn(helperPath('launch'), [cgroup, '--', ...argv], {
+  const words = [
+    ...(user === undefined ? [] : ['--user', user]),
+    ...(directory === undefined ? [] : ['--directory', directory]),
+    ...[cgroup, '--', ...argv],
+  ];
+  const launcher = spawn(helperPath('launch'), words, {
     cwd: '/',
     env: environment,
     stdio: ['ignore', output[0], output[1], 'pipe'],
@@ -148,7 +200,7 @@ function startLauncher(
         return;
       }
       try {
-        resolve(exitOf(JSON.parse(report), program, cgroup));
+        resolve(exitOf(JSON.parse(report), { argv, user, directory }, cgroup));
       } catch (error) {
         reject(error);
       }
@@ -171,16 +223,24 @@ type LaunchReport =
       readonly maxRssKiB: number;
     };
 
-function exitOf(report: LaunchReport, program: string, cgroup: HostPath): WorkloadExit {
+function exitOf(
+  report: LaunchReport,
+  { argv, user, directory }: Pick<WorkloadSpec, 'argv' | 'user' | 'directory'>,
+  cgroup: HostPath,
+): WorkloadExit {
   if (report.failure !== undefined) {
     const { code, syscall } = report.failure;
-    const hint =
-      syscall === 'cgroup2-magic'
-        ? `${cgroup} must be a directory of a cgroup v2 mount`
-        : syscall === 'execv'
-          ? `${program} must exist and be executable`
-          : undefined;
-    throw new WorkloadError(`${program}: cannot be started in ${cgroup}: ${code} from ${syscall}`, { hint });
+    const [program] = argv;
+    const whose = user === undefined ? '' : ` for user ${user}`;
+    const hints: Readonly<Record<string, string>> = {
+      'cgroup2-magic': `${cgroup} must be a directory of a cgroup v2 mount`,
+      execve: `${program} must exist and be executable${whose}`,
+      chdir: `${directory} must be a folder that can be entered${whose}`,
+      setgroups: 'only root can run a workload as another user',
+    };
+    throw new WorkloadError(`${program}: cannot be started in ${cgroup}: ${code} from ${syscall}`, {
+      hint: hints[syscall],
+    });
   }
   return {
     exitCode: report.exitCode,

@@ -1,8 +1,9 @@
 import { constants } from 'node:os';
 import { CommandError, HostIoError, type HostOperation, RequirementError } from '../errors.js';
 import { hintFor } from './hints.js';
-import type { ExecResult, Host, ReadOutcome, RunningWorkload } from './host.js';
+import type { ExecResult, Host, ReadOutcome, RunningTool, RunningWorkload } from './host.js';
 import type { HostPath } from './path.js';
+import type { SampleSpec, Sampling } from './sampling.js';
 
 /** The same host without any way to change it: changes are EROFS, and no program is run, since it could make one. */
 export function readOnly(host: Host): Host {
@@ -54,11 +55,21 @@ class ReadOnlyHost implements Host {
   }
 
   async exec(argv: readonly string[]): Promise<ExecResult> {
+    // The kernel log has no file that a reader could follow from its start.
+    if (argv.length === 1 && argv[0] === 'dmesg') return this.#host.exec(argv);
+    throw new CommandError(argv, `not run: ${this.name} is open for reading only`);
+  }
+
+  async start(argv: readonly string[]): Promise<RunningTool> {
     throw new CommandError(argv, `not run: ${this.name} is open for reading only`);
   }
 
   launch(): RunningWorkload {
     throw new RequirementError(`no workload can run on ${this.name}: it is open for reading only`);
+  }
+
+  sample(spec: SampleSpec): Promise<Sampling> {
+    return this.#host.sample(spec);
   }
 
   settled(): Promise<void> {
@@ -71,6 +82,10 @@ class ReadOnlyHost implements Host {
 
   now(): bigint {
     return this.#host.now();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   close(): Promise<void> {

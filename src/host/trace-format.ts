@@ -44,6 +44,22 @@ export type TraceEvent =
       readonly failure?: string;
     }
   | {
+      /** A program that ran until it was stopped. */
+      readonly op: 'start';
+      readonly argv: readonly string[];
+      /** Exit code, or name of the signal. */
+      readonly ended?: number | string;
+      readonly failure?: string;
+    }
+  | {
+      /** The begin of a sampling; its rows are not in the trace. */
+      readonly op: 'sample';
+      readonly paths: readonly string[];
+      readonly intervalNs: number;
+      readonly columns?: number;
+      readonly failure?: string;
+    }
+  | {
       readonly op: 'launch';
       readonly argv: readonly string[];
       readonly cgroup: string;

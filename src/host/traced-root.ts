@@ -9,7 +9,10 @@ import type { Tree } from './tree-host.js';
 /** Far above the longest line: 1 MiB of text, each byte escaped to six. */
 const maxLineLength = 16 * 1024 * 1024;
 
-function failure(code: 'ENOENT' | 'EINVAL' | 'EROFS' | 'EBADF', syscall: string): NativeFailure {
+function failure(
+  code: 'ENOENT' | 'EINVAL' | 'EROFS' | 'EBADF' | 'EOPNOTSUPP',
+  syscall: string,
+): NativeFailure {
   return { errno: constants.errno[code], code, syscall };
 }
 
@@ -96,12 +99,20 @@ class TraceTree implements Tree {
     return this.#closed ?? failure('EROFS', 'read-only-root');
   }
 
+  append(): Promise<NativeFailure> {
+    return this.write();
+  }
+
   mkdir(): Promise<NativeFailure> {
     return this.write();
   }
 
   rmdir(): Promise<NativeFailure> {
     return this.write();
+  }
+
+  sample(): NativeFailure {
+    return this.#closed ?? failure('EOPNOTSUPP', 'sample');
   }
 
   close(): void {

@@ -6,6 +6,7 @@ import type {
   ExecResult,
   Host,
   ReadOutcome,
+  RunningTool,
   RunningWorkload,
   WorkloadSpec,
   WriteOptions,
@@ -13,6 +14,7 @@ import type {
 import { offeredTextsOf, textsOf } from './outcome.js';
 import type { HostPath } from './path.js';
 import { noRedaction, type Redactor, redactorFor } from './redact.js';
+import type { SampleSpec, Sampling } from './sampling.js';
 import {
   type TraceEvent,
   type TraceFailure,
@@ -196,6 +198,23 @@ class TracingHost implements Host {
     }
   }
 
+  async start(argv: readonly string[], outputFile: string): Promise<RunningTool> {
+    const asked = this.#host.now();
+    const event = { op: 'start' as const, argv: argv.map((word) => this.#redact.text(word)) };
+    const failed = (error: unknown): never => {
+      this.#line(asked, { ...event, failure: this.#redact.text(messageOf(error)) });
+      throw error;
+    };
+    const running = await this.#host.start(argv, outputFile).catch(failed);
+    return {
+      stop: async () => {
+        const ended = await running.stop().catch(failed);
+        this.#line(asked, { ...event, ended });
+        return ended;
+      },
+    };
+  }
+
   launch(workload: WorkloadSpec, cgroup: HostPath): RunningWorkload {
     const asked = this.#host.now();
     const event = {
@@ -224,6 +243,23 @@ class TracingHost implements Host {
     return { exit, kill: () => running.kill() };
   }
 
+  async sample(spec: SampleSpec): Promise<Sampling> {
+    const asked = this.#host.now();
+    const event = {
+      op: 'sample' as const,
+      paths: spec.sources.map(({ path }) => this.#redact.path(path)),
+      intervalNs: spec.intervalNs,
+    };
+    try {
+      const sampling = await this.#host.sample(spec);
+      this.#line(asked, { ...event, columns: sampling.columns.length });
+      return sampling;
+    } catch (error) {
+      this.#line(asked, { ...event, failure: this.#redact.text(messageOf(error)) });
+      throw error;
+    }
+  }
+
   settled(): Promise<void> {
     return this.#host.settled();
   }
@@ -234,6 +270,10 @@ class TracingHost implements Host {
 
   now(): bigint {
     return this.#host.now();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async close(): Promise<void> {

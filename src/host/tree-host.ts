@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { HostIoError, type HostOperation } from '../errors.js';
+import { HostIoError, type HostOperation, RequirementError } from '../errors.js';
 import type { NativeFailure, NativeHostRoot } from '../native/surface.js';
 import { hintFor } from './hints.js';
 import type {
@@ -8,12 +8,14 @@ import type {
   ExecResult,
   Host,
   ReadOutcome,
+  RunningTool,
   RunningWorkload,
   WorkloadSpec,
   WriteOptions,
 } from './host.js';
 import { isNotOffered, offeredTextsOf, textsOf } from './outcome.js';
-import type { HostPath } from './path.js';
+import { type HostPath, hostPath } from './path.js';
+import { type SampleSpec, type Sampling, startSampling } from './sampling.js';
 
 /** The files a host is made of: a native root, or the contents of a trace. */
 export type Tree = Omit<NativeHostRoot, 'statfsMagic'>;
@@ -40,6 +42,7 @@ export abstract class TreeHost implements Host {
   }
 
   abstract exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  abstract start(argv: readonly string[], outputFile: string): Promise<RunningTool>;
   abstract launch(workload: WorkloadSpec, cgroup: HostPath): RunningWorkload;
 
   async probe(paths: readonly HostPath[]): Promise<ReadOutcome[]> {
@@ -62,7 +65,9 @@ export abstract class TreeHost implements Host {
 
   async write(path: HostPath, text: string, options: WriteOptions = {}): Promise<void> {
     const data = Buffer.from(text, 'utf8');
-    await this.#change('write', path, () => this.#tree.write(path, data), options.timeLimitMs, text);
+    const start = () =>
+      options.append === true ? this.#tree.append(path, data) : this.#tree.write(path, data);
+    await this.#change('write', path, start, options.timeLimitMs, text);
   }
 
   async mkdir(path: HostPath): Promise<void> {
@@ -92,12 +97,25 @@ export abstract class TreeHost implements Host {
     throw this.#error('readlink', path, text);
   }
 
+  async sample(spec: SampleSpec): Promise<Sampling> {
+    const sampling = startSampling(this.#tree, spec);
+    if (!('errno' in sampling)) return sampling;
+    if (sampling.code !== 'EOPNOTSUPP') throw this.#error('sample', hostPath('/'), sampling);
+    throw new RequirementError(`counters cannot be sampled on ${this.name}: it has no files that change`, {
+      hint: 'use --host live on the machine itself, or a directory of files',
+    });
+  }
+
   now(): bigint {
     return process.hrtime.bigint();
   }
 
   async delay(ms: number): Promise<void> {
     await delay(ms);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async close(): Promise<void> {

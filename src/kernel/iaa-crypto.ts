@@ -33,6 +33,17 @@ export function isIaaCompressor(name: string): boolean {
 
 export const iaaDriverDirectory = hostPath(dsaDrivers, iaaDriver);
 
+/**
+ * How often a kernel log tells that iaa_crypto gave up on its hardware, and what it said last of itself. It prints
+ * DISABLED too when its last WQ is unbound; nothing in sysfs tells either (iaa_crypto_main.c, check_completion()).
+ */
+export function iaaLog(dmesg: string): { broken: number; last: 'enabled' | 'disabled' | undefined } {
+  const broken = dmesg.match(/assuming broken hw, iaa_crypto now DISABLED/g)?.length ?? 0;
+  const last = dmesg.match(/iaa_crypto now (?:EN|DIS)ABLED/g)?.at(-1);
+  if (last === undefined) return { broken, last };
+  return { broken, last: last.endsWith('DISABLED') ? 'disabled' : 'enabled' };
+}
+
 /** Path of a driver attribute, as `sync_mode`. */
 export function iaaAttribute(name: string): HostPath {
   return dsaDriverFile(iaaDriver, name);
@@ -151,10 +162,10 @@ export function parseIaaStatistics(text: string, path: string): ParsedStatistics
 }
 
 /** The code makes iaa_crypto, its document names iaa-crypto. */
-const directoryNames = ['iaa_crypto', 'iaa-crypto'];
+export const statisticsDirectories = ['iaa_crypto', 'iaa-crypto'];
 
 /** Counters that were files of their own until 6.9. */
-const counterFile = /^(?:total|max)_\w+$/;
+export const counterFile = /^(?:total|max)_\w+$/;
 
 function plain(counters: Counters): Record<string, number> {
   return Object.fromEntries([...counters].map(([name, value]) => [name, Number(value)]));
@@ -171,7 +182,7 @@ export async function readIaaStatistics(
   loaded: boolean,
 ): Promise<IaaStatistics> {
   if (!loaded) return without('not-loaded');
-  for (const name of directoryNames) {
+  for (const name of statisticsDirectories) {
     const directory = hostPath(debugfs, name);
     let names: string[] | undefined;
     try {

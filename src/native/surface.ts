@@ -12,11 +12,51 @@ export interface NativeFailure {
   readonly code: string;
   /**
    * The call that failed, as `openat2`, `write`. What no call reported has a name of its own (docs/errors.md):
-   * `short-write`, `file-type` for what is no regular file, `size-limit`, `read-only-root`, `closed-root`, `name`.
+   * `short-write`, `file-type` for what is no regular file, `size-limit`, `read-only-root`, `closed-root`, `name`,
+   * `no-counter` for a file without one in the format it was to be sampled in.
    */
   readonly syscall: string;
   /** Bytes taken, for a short write. */
   readonly written?: number;
+}
+
+/**
+ * The forms in which the kernel writes counters: one decimal; `name value` lines; `label name=value ...` lines, as of
+ * pressure files; the statistics of iaa_crypto (native/sampler/text_template.h says how their keys are made).
+ */
+export type CounterFormat = 'number' | 'flat' | 'nested' | 'iaa-statistics';
+
+/** Durations in ns, each at most 1/32 too large; 0 before the first. */
+export interface NativeDurations {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** How sampling went so far: each tick since the start is a row, or dropped, or missed. */
+export interface NativeSamplingStatistics {
+  readonly rows: number;
+  /** Rows for which the buffer had no room. */
+  readonly dropped: number;
+  /** Ticks that passed while an earlier row was still being read, or while the thread did not get to run. */
+  readonly missed: number;
+  /** From each tick to the begin of its reading: the jitter. */
+  readonly lateNs: NativeDurations;
+  /** From the begin of reading all files to the end. */
+  readonly readingNs: NativeDurations;
+}
+
+/** Counters read at a fixed rate by a thread of its own, until stopped, collected or the environment ends. */
+export interface NativeSampler {
+  /** For each path: the keys of its counters, a column each, in the order of the file; or why it is not sampled. */
+  files(): (string[] | NativeFailure)[];
+  /** CLOCK_MONOTONIC of tick 0, ns; tick k is k intervals later. */
+  startNs(): bigint;
+  /** The rows since the last call, in the encoding of docs/series.md. */
+  take(): Buffer;
+  statistics(): NativeSamplingStatistics;
+  /** Ends the thread, after the row that it is at; its rows can still be taken. */
+  stop(): void;
 }
 
 /**
@@ -31,6 +71,8 @@ export interface NativeHostRoot {
    * writer thread, in the order of the calls. A read-only root answers EROFS before any call.
    */
   write(path: string, data: Uint8Array): Promise<undefined | NativeFailure>;
+  /** As write, with O_APPEND in place of O_TRUNC. */
+  append(path: string, data: Uint8Array): Promise<undefined | NativeFailure>;
   /** Creates one directory, mode 0755, on the writer thread. */
   mkdir(path: string): Promise<undefined | NativeFailure>;
   /** Removes one empty directory, on the writer thread. */
@@ -41,6 +83,16 @@ export interface NativeHostRoot {
   readlink(path: string): Promise<string | NativeFailure>;
   /** f_type of statfs(2): the file system's magic number (linux/magic.h). */
   statfsMagic(path: string): Promise<number | NativeFailure>;
+  /**
+   * Opens `paths`, each a file of counters in the format at the same place of `formats`, and reads them every
+   * `intervalNs` until stopped; at most `bufferBytes` of rows wait to be taken. The sampler outlives the root.
+   */
+  sample(
+    paths: readonly string[],
+    formats: readonly CounterFormat[],
+    intervalNs: number,
+    bufferBytes: number,
+  ): NativeSampler | NativeFailure;
   /** Closes the root. Operations under way finish first; later ones answer EBADF. */
   close(): void;
 }
@@ -246,6 +298,37 @@ export interface NativeModelConstant {
   readonly value: number;
 }
 
+/** What libaccel-config would not do. */
+export interface NativeRefusal {
+  /** errno, positive, and its name; 0 and empty where the library gave none. */
+  readonly errno: number;
+  readonly code: string;
+  /** The library's own words: its log, its last error, the device's command status. */
+  readonly said: string;
+}
+
+/** A device of the dsa bus as libaccel-config sees it; states are `enabled`, `disabled`, `unknown` and the like. */
+export interface NativeAccelDevice {
+  readonly name: string;
+  readonly state: string;
+  readonly wqs: readonly { readonly name: string; readonly state: string }[];
+  readonly engines: readonly string[];
+}
+
+/**
+ * libaccel-config, for the running machine: its paths are compiled in. It keeps no state between calls; none of
+ * them has a time limit, since what the kernel is at cannot be taken back.
+ */
+export interface NativeAccelConfig {
+  /** Functions that newer versions have and this one lacks. */
+  lacks(): string[];
+  devices(): Promise<NativeAccelDevice[] | NativeRefusal>;
+  /** Enables a device or WQ by its name, as `iax1`, `wq1.0`; ENODEV where the library sees none. */
+  enable(name: string): Promise<undefined | NativeRefusal>;
+  /** Disables one, unless it has clients. */
+  disable(name: string): Promise<undefined | NativeRefusal>;
+}
+
 /** The export list of native/addon.cc (a test compares the two). */
 export interface NativeAddon {
   /** Opens a root. `writable` false makes every write answer EROFS: a property of the handle. */
@@ -265,4 +348,6 @@ export interface NativeAddon {
   modelConstants(): NativeModelConstant[];
   /** The names of the model's counters: the kernel's file, then the key in it, as `vmstat.zswpout`. */
   modelCounters(): string[];
+  /** libaccel-config.so.1, loaded by the dynamic linker, or why there is none to use. */
+  openAccelConfig(): NativeAccelConfig | string;
 }

@@ -112,6 +112,13 @@ class IaaPlanner {
 
   plan(compressors: readonly string[], take: boolean): void {
     const issuesBefore = this.#planner.issues.length;
+    if (this.#settings.backend === 'libaccel-config' && this.#inventory.host !== 'live') {
+      this.#planner.issue(
+        'iaa.backend',
+        `libaccel-config works on the running machine alone, and this is ${this.#inventory.host}`,
+        'leave iaa.backend out: sysfs does the same',
+      );
+    }
     const devices = this.#chosen();
     const wanted = new Map(devices.map((device) => [device.name, this.#wantedOf(device)]));
     const driver = this.#wantedOfDriver();
@@ -140,16 +147,17 @@ class IaaPlanner {
       this.#set(attribute, reload ? iaaModule : undefined);
     }
     const up = touched.filter(({ name }) => isWanted(name));
+    const by = doneBy(this.#settings);
     for (const { name } of up) {
       for (const attribute of wanted.get(name) ?? []) this.#set(attribute, name);
-      this.#planner.steps.push(bindStep(name, name, 'idxd'));
+      this.#planner.steps.push(bindStep(name, name, 'idxd', by));
     }
     for (const { name } of up) {
-      for (const wq of this.#wqsToBind(name)) this.#planner.steps.push(bindStep(wq, name, iaaDriver));
+      for (const wq of this.#wqsToBind(name)) this.#planner.steps.push(bindStep(wq, name, iaaDriver, by));
     }
     for (const { name } of devices.filter((device) => !touched.includes(device))) {
       for (const attribute of wanted.get(name) ?? []) this.#set(attribute, name);
-      for (const wq of this.#wqsToBind(name)) this.#planner.already.push(bindStep(wq, name, iaaDriver));
+      for (const wq of this.#wqsToBind(name)) this.#planner.already.push(bindStep(wq, name, iaaDriver, by));
     }
     this.#warnOfOrder(stays, up);
   }
@@ -459,6 +467,7 @@ class IaaPlanner {
       path: hostPath(dsaDevices, device.name),
       wqs: down.toReversed().map(({ name, driver = '' }) => ({ name, driver })),
       unbindDevice: isWanted && device.driver !== undefined,
+      ...doneBy(this.#settings),
       attributes: deviceSettings(this.#iaa, device.name).filter(
         ({ path }) => this.#inventory.attributes[path] !== undefined,
       ),
@@ -535,8 +544,14 @@ function foreignUse(wq: IdxdWq): string | undefined {
   return name === '' || name.startsWith(iaaDriver) ? undefined : `is meant for driver ${name}`;
 }
 
-function bindStep(name: string, device: string, driver: string): BindStep {
+/** The part of a step that says by what it is done, where that is not sysfs. */
+function doneBy({ backend }: IaaSettings): Pick<BindStep, 'by'> {
+  return backend === 'libaccel-config' ? { by: backend } : {};
+}
+
+function bindStep(name: string, device: string, driver: string, by: Pick<BindStep, 'by'>): BindStep {
   return {
+    ...by,
     kind: 'bind',
     id: `${name}.bind`,
     name,

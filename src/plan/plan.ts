@@ -1,6 +1,6 @@
 import type { Inventory } from '../discover/inventory.js';
 import { PlanError } from '../errors.js';
-import type { Cell } from '../experiment/cells.js';
+import { type Cell, experimentOf } from '../experiment/cells.js';
 import type { Experiment } from '../experiment/schema.js';
 import { vmSysctl } from '../kernel/sysctl.js';
 import { planCgroup } from './cgroup.js';
@@ -12,7 +12,7 @@ import { forecastPool } from './pool.js';
 import type { Plan } from './steps.js';
 import { planSwap } from './swap.js';
 import { planThp } from './thp.js';
-import { usememTask } from './usemem.js';
+import { planWorkload } from './workload.js';
 import { planZswap } from './zswap.js';
 
 export interface PlanOptions {
@@ -24,12 +24,8 @@ export interface PlanOptions {
  * Plans one cell of an experiment on a machine. Pure. Throws PlanError with every reason why it cannot be.
  * The steps hold only what differs from the machine as the inventory saw it.
  */
-export function plan(
-  inventory: Inventory,
-  experiment: Experiment,
-  cell: Cell,
-  options: PlanOptions = {},
-): Plan {
+export function plan(inventory: Inventory, given: Experiment, cell: Cell, options: PlanOptions = {}): Plan {
+  const experiment = experimentOf(given, cell);
   const planner = new Planner(inventory, experiment.optional);
   planIaa(planner, inventory, experiment, cell, options.take ?? false);
   planZswap(planner, inventory, experiment, cell);
@@ -38,7 +34,7 @@ export function plan(
   planCpufreq(planner, inventory, experiment);
   planSwap(planner, inventory, experiment);
   const cgroup = planCgroup(planner, inventory, experiment);
-  const workload = usememTask(experiment.workload.usemem, inventory.cpu);
+  const workload = planWorkload(planner, inventory, experiment, cell);
   checkCpus(planner, inventory, experiment, workload);
   checkSwap(planner, inventory, experiment, workload);
   const forecast = forecastPool(planner, inventory, experiment, cell, workload);

@@ -3,9 +3,10 @@ import type { Cell } from '../experiment/cells.js';
 import type { Experiment } from '../experiment/schema.js';
 import { chomp } from '../host/codecs.js';
 import { zswapParameter } from '../kernel/zswap.js';
+import { smallestLimit } from './checks.js';
 import type { Planner } from './planner.js';
 import type { PoolForecast } from './steps.js';
-import type { UsememTask } from './usemem.js';
+import type { Footprint, WorkloadTask } from './workload-task.js';
 
 interface Ratio {
   readonly ratio: number;
@@ -47,40 +48,34 @@ function givenRatio(compressor: string, given: number): Ratio | undefined {
 function ratioOf(compressor: string, content: string | undefined): Ratio | undefined {
   const given = /^ratio:(.*)$/.exec(content ?? '')?.[1];
   if (given !== undefined) return givenRatio(compressor, Number(given));
-  if (content !== undefined && content !== 'counter') return undefined;
+  if (content !== 'counter') return undefined;
   return Object.hasOwn(counterRatios, compressor) ? counterRatios[compressor] : undefined;
 }
 
 /**
  * Foresees the pool where size, limit and ratio are known, and refuses a run that would fill it: from then on zswap
  * turns pages away, and the swap device is measured. What is in zswap is charged to the cgroup by its compressed
- * length, so with a limit H, a total T and a ratio r, S = (T - H) / (1 - 1/r) bytes are stored in S/r.
+ * length, so with a limit H, a total T and a ratio r, S = (T - H) / (1 - 1/r) bytes are stored in S/r. Of memory that is
+ * paged out whatever the limit S is T.
  */
 export function forecastPool(
   planner: Planner,
   inventory: Inventory,
   experiment: Experiment,
   cell: Cell,
-  workload: UsememTask,
+  { footprint }: WorkloadTask,
 ): PoolForecast | undefined {
-  const { content, step } = experiment.workload.usemem;
-  const found = ratioOf(cell.compressor, content);
-  const limit = [experiment.cgroup['memory.high'], experiment.cgroup['memory.max']]
-    .filter((value) => typeof value === 'bigint')
-    .sort((a, b) => Number(a - b))[0];
+  const found = ratioOf(cell.compressor, footprint?.content);
   const number = (name: string): number => {
     const text = planner.textOf(zswapParameter(name));
     return text === undefined ? Number.NaN : Number(chomp(text));
   };
   const fullBytes = ((inventory.memory?.totalBytes ?? Number.NaN) * number('max_pool_percent')) / 100;
-  // A step leaves pages out, and may leave the rest of a page zero.
-  if (found === undefined || limit === undefined || step !== undefined || !(fullBytes > 0)) return undefined;
+  if (footprint === undefined || found === undefined || !(fullBytes > 0)) return undefined;
   const { ratio, source } = found;
-  const total = Number(workload.totalBytes) * (1 + 1 / pagesPerTable);
-  const over = Math.max(0, total - Number(limit));
-  // With less the limit is never reached: the workload would be thrashing, or killed.
-  if (ratio <= 1) return undefined;
-  const poolBytes = over / (1 - 1 / ratio) / ratio;
+  const storedBytes = storedOf(footprint, ratio, smallestLimit(experiment));
+  if (storedBytes === undefined) return undefined;
+  const poolBytes = storedBytes / ratio;
   const there = inventory.zswap?.debugfs?.['pool_total_size'] ?? 0;
   const forecast = {
     poolBytes,
@@ -98,6 +93,19 @@ export function forecastPool(
     );
   }
   return forecast;
+}
+
+/** Bytes that are in zswap at most, as they were before; undefined where no limit pushes them there. */
+function storedOf(
+  { totalBytes, pagedOut }: Footprint,
+  ratio: number,
+  limit: bigint | undefined,
+): number | undefined {
+  if (pagedOut) return Number(totalBytes);
+  // With a ratio of 1 the limit is never reached: the workload would be thrashing, or killed.
+  if (limit === undefined || ratio <= 1) return undefined;
+  const total = Number(totalBytes) * (1 + 1 / pagesPerTable);
+  return Math.max(0, total - Number(limit)) / (1 - 1 / ratio);
 }
 
 /** As `expected zswap pool: 98,802 of 154,501 MiB (ratio 2.561, from the cover letter's zswpout; ...)`. */

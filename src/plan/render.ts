@@ -1,3 +1,4 @@
+import { cellName } from '../experiment/cells.js';
 import { formatCpuList } from '../kernel/topology.js';
 import { describeForecast } from './pool.js';
 import type { Plan, Step } from './steps.js';
@@ -7,16 +8,39 @@ export function renderPlan(plan: Plan): string {
   const machine = plan.steps.filter((step) => step.affects === 'machine');
   const run = plan.steps.filter((step) => step.affects === 'run');
   return [
-    `cell ${plan.cell.number}: ${plan.cell.compressor}, ${plan.cell.folio}`,
+    `cell ${plan.cell.number}: ${cellName(plan.cell)}`,
     ...section('machine-wide (every process on this machine feels it):', machine),
     ...section("for this run's own cgroup:", run),
     ...(plan.already.length === 0 ? [] : [`  already so: ${alreadyNames(plan).join(', ')}`]),
-    `  workload in ${plan.cgroup}:`,
-    `    usemem ${plan.workload.arguments.join(' ')}`,
+    ...workloadLines(plan),
     ...(plan.forecast === undefined ? [] : [`  ${describeForecast(plan.forecast)}`]),
     ...plan.warnings.map((warning) => `  warning: ${warning}`),
     ...oneWayLines(plan),
   ].join('\n');
+}
+
+/** What runs in the cgroup, and as whom where the experiment says so. */
+function workloadLines({ cgroup, workload }: Plan): string[] {
+  const { setup, argv, cleanup, directory, user } = workload;
+  const where = [
+    `workload in ${cgroup}`,
+    ...(user === undefined ? [] : [`as ${user}`]),
+    ...(directory === undefined ? [] : [`from ${shellWord(directory)}`]),
+  ];
+  const line = (name: string, words: readonly string[]): string =>
+    `    ${[...(name === '' ? [] : [name.padEnd(8)]), ...words.map(shellWord)].join(' ')}`;
+  const alone = setup.length === 0 && cleanup.length === 0;
+  return [
+    `  ${where.join(' ')}:`,
+    ...setup.map((words) => line('set-up', words)),
+    line(alone ? '' : 'measured', argv),
+    ...cleanup.map((words) => line('clean-up', words)),
+  ];
+}
+
+/** A word as a shell would have to be given it. */
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** The ids of what is so already; of an IAA device only its name, of CPUs only the key. */
@@ -131,12 +155,12 @@ export function describeStep(step: Step): string {
       return `systemd scope ${step.unit}, Delegate=yes`;
     case 'device': {
       const down = [...step.wqs.map(({ name }) => name), ...(step.unbindDevice ? [step.device] : [])];
-      return down.length === 0 ? 'remember' : `unbind ${down.join(', ')}`;
+      return down.length === 0 ? 'remember' : `unbind ${down.join(', ')}${byWhat(step)}`;
     }
     case 'module':
       return `rmmod ${step.module}, modprobe ${step.module}`;
     case 'bind':
-      return `bind to ${step.driver}`;
+      return `bind to ${step.driver}${byWhat(step)}`;
     case 'drain':
       return "wait until nothing uses iaa_crypto's algorithms";
     case 'swap':
@@ -144,6 +168,10 @@ export function describeStep(step: Step): string {
     case 'check':
       return `check that zswap has a pool of ${step.compressor}`;
   }
+}
+
+function byWhat({ by }: { readonly by?: string }): string {
+  return by === undefined ? '' : ` by ${by}`;
 }
 
 /** The selected word of a choice, else the line itself. */

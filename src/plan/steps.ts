@@ -1,7 +1,7 @@
 import type { Cell } from '../experiment/cells.js';
 import { type CodecName, shownAfter } from '../host/codecs.js';
 import type { HostPath } from '../host/path.js';
-import type { UsememTask } from './usemem.js';
+import type { WorkloadTask } from './workload-task.js';
 
 interface StepBase {
   /** Unique in its plan, as `thp.64kB`. */
@@ -86,6 +86,8 @@ export interface DeviceStep extends StepBase {
   /** Bound WQs to unbind, in this order. */
   readonly wqs: readonly { readonly name: string; readonly driver: string }[];
   readonly unbindDevice: boolean;
+  /** Not given: by sysfs. */
+  readonly by?: 'libaccel-config';
   readonly attributes: readonly RememberedAttribute[];
 }
 
@@ -106,6 +108,8 @@ export interface BindStep extends StepBase {
   readonly driver: string;
   /** The driver's file `bind`. */
   readonly path: HostPath;
+  /** Not given: by sysfs. */
+  readonly by?: 'libaccel-config';
 }
 
 /** Wait, write nothing: nobody uses iaa_crypto's algorithms any more. */
@@ -157,7 +161,7 @@ export interface Plan {
   readonly steps: readonly Step[];
   /** The cgroup that the workload runs in. */
   readonly cgroup: HostPath;
-  readonly workload: UsememTask;
+  readonly workload: WorkloadTask;
   /** undefined where the ratio of the workload's contents is not known, or nothing limits it. */
   readonly forecast: PoolForecast | undefined;
   /** What is so already: verified, not done. */

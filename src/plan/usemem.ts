@@ -1,41 +1,50 @@
 import type { CpuTopology } from '../discover/inventory.js';
-import type { UsememParameters } from '../experiment/schema.js';
 import { formatSize } from '../experiment/size.js';
-
-/** usemem as a plan holds it: its arguments without the program, and what they amount to. */
-export interface UsememTask {
-  readonly arguments: readonly string[];
-  /** Bytes that all tasks write together. */
-  readonly totalBytes: bigint;
-  /** CPUs the tasks are bound to; empty without -b. */
-  readonly cpus: readonly number[];
-  /** Seconds it sleeps after its work (-s). */
-  readonly sleepSeconds: number;
-}
+import type { UsememParameters } from '../experiment/workload-schema.js';
+import { bindOf, contentNeeds, optionWords, tasksOf } from './crew.js';
+import type { TaskOfKind } from './workload-task.js';
 
 /** The command line of the cover letter for these parameters: `--init-time -w -O -b 1 -s 10 -n 30 10g`. */
-export function usememTask(parameters: UsememParameters, cpu: CpuTopology): UsememTask {
-  const { processes, size, bind } = parameters;
-  const options: [string, string | number | undefined][] = [
-    ['-b', bind],
-    ['-s', parameters.sleep_s],
-    ['-n', processes],
-    ['-t', parameters.threads],
-    ['-u', parameters.unit === undefined ? undefined : formatSize(parameters.unit)],
-    ['-j', parameters.step === undefined ? undefined : formatSize(parameters.step)],
-    ['--content', parameters.content],
-    ['--seed', parameters.seed],
-  ];
-  const given = options.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)]));
-  // Each thread is a task of its own and writes `size`.
-  const tasks = processes * (parameters.threads ?? 1);
-  const onlineCount = Math.max(cpu.online.length, 1);
-  const cpus =
-    bind === undefined ? [] : Array.from({ length: tasks }, (_, index) => (index * bind) % onlineCount);
+export function usememTask(parameters: UsememParameters, cpu: CpuTopology): TaskOfKind {
+  const { processes, size, content, step, random, readonly } = parameters;
+  const flags = [
+    ['-o', readonly],
+    ['-R', random],
+    ['-Z', parameters.read_again],
+    ['-y', parameters.sync_rw],
+    ['-x', parameters.sync_free],
+  ] as const;
   return {
-    arguments: ['--init-time', '-w', '-O', ...given, formatSize(size)],
-    totalBytes: BigInt(tasks) * size,
-    cpus: [...new Set(cpus)].sort((a, b) => a - b),
+    argv: [
+      'usemem',
+      ...['--init-time', '-w', '-O'],
+      ...flags.flatMap(([flag, given]) => (given ? [flag] : [])),
+      ...optionWords([
+        ['-b', parameters.bind],
+        ['-s', parameters.sleep_s],
+        ['-n', processes],
+        ['-t', parameters.threads],
+        ['-u', parameters.unit === undefined ? undefined : formatSize(parameters.unit)],
+        ['-j', step === undefined ? undefined : formatSize(step)],
+        ['-r', parameters.repeat],
+        ['-e', parameters.delay_ns],
+        ['--content', content],
+        ['--seed', parameters.seed],
+      ]),
+      formatSize(size),
+    ],
+    // What is only read is the kernel's page of zeros.
+    footprint: readonly
+      ? undefined
+      : {
+          // Each thread is a task of its own and writes `size`.
+          totalBytes: BigInt(tasksOf(parameters)) * size,
+          pagedOut: false,
+          // Where words are left out, as by a step, the rest of a page is zero.
+          content: step === undefined && !random ? (content ?? 'counter') : undefined,
+        },
+    needs: contentNeeds('usemem', content),
+    bind: bindOf(parameters, cpu),
     sleepSeconds: parameters.sleep_s,
   };
 }

@@ -37,10 +37,12 @@ export function renderTable({
   notes = [],
 }: Table): string {
   // The first kernel's name has the labels' room, too.
-  const heads = columns.flatMap(({ kernel, compressor }, index) =>
-    withKernels && index > 0 ? [kernel, compressor] : [compressor],
-  );
-  const width = Math.max(smallestColumn, ...heads.map((head) => head.length + 2));
+  const texts = columns.flatMap(({ kernel, compressor, shown }, index) => [
+    ...(withKernels && index > 0 ? [kernel] : []),
+    compressor,
+    ...groups.flat().map((row) => shown(row)),
+  ]);
+  const width = Math.max(smallestColumn, ...texts.map((text) => text.length + 2));
   const line = ` ${'-'.repeat(labelWidth + width * columns.length + (change === undefined ? 0 : changeWidth))}`;
   const print = (label: string, cells: readonly string[], last = ''): string =>
     ` ${label.padEnd(labelWidth)}${cells.map((cell) => cell.padStart(width)).join('')}${last.padStart(changeWidth)}`.trimEnd();
@@ -79,13 +81,6 @@ export function renderTable({
     ...notes,
     '',
   ].join('\n');
-}
-
-/** A value as the letter prints it; `--` for a counter that does not exist. */
-export function formatValue(value: number | undefined, { decimals }: Row): string {
-  return value === undefined
-    ? '--'
-    : value.toLocaleString('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
 
 /** `64K`, `2M`: as the letter writes folio sizes in its titles. */

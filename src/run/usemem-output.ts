@@ -15,6 +15,8 @@ export interface UsememOutput {
   readonly initUsecs: bigint | undefined;
   /** In the order of their ends. */
   readonly processes: readonly UsememProcess[];
+  /** Reading all once more (-Z), by task in the order of their ends: no part of the throughput. */
+  readonly readAgain: readonly UsememProcess[];
   /** How long each process took to free its memory, in the order of their ends. */
   readonly freeUsecs: readonly bigint[];
 }
@@ -25,7 +27,7 @@ function kbPerSecOf(bytes: bigint, usecs: bigint): bigint {
 }
 
 /**
- * Reads usemem's stdout. Throws ParseError with the line for anything but its lines, for a rate that is not
+ * Reads usemem's stdout; of the dots that the original puts between passes (-r without -q) nothing is kept. Throws ParseError with the line for anything but its lines, for a rate that is not
  * that of its bytes and usecs, and for a last line that was cut off.
  */
 export function parseUsemem(stdout: string): UsememOutput {
@@ -37,30 +39,32 @@ export function parseUsemem(stdout: string): UsememOutput {
 
   let initUsecs: bigint | undefined;
   const processes: UsememProcess[] = [];
+  const readAgain: UsememProcess[] = [];
   const freeUsecs: bigint[] = [];
-  for (const [index, line] of lines.entries()) {
+  for (const [index, whole] of lines.entries()) {
+    const line = whole.replace(/^\.+/, '');
     const number = (text: string | undefined): bigint => {
-      if (text === undefined || text.length > 20) throw malformed(index, line, 'numbers of 64 bits');
+      if (text === undefined || text.length > 20) throw malformed(index, whole, 'numbers of 64 bits');
       return BigInt(text);
     };
-    const throughput = /^(\d+) bytes \/ (\d+) usecs = (\d+) KB\/s$/.exec(line);
+    const throughput = /^(read again )?(\d+) bytes \/ (\d+) usecs = (\d+) KB\/s$/.exec(line);
     const free = /^(\d+) usecs to free memory$/.exec(line);
     const init = /^the initialization time is (\d+) secs (\d+) usecs$/.exec(line);
     if (throughput !== null) {
-      const [bytes, usecs, kbPerSec] = throughput.slice(1).map(number) as [bigint, bigint, bigint];
+      const [bytes, usecs, kbPerSec] = throughput.slice(2).map(number) as [bigint, bigint, bigint];
       if (usecs === 0n || kbPerSec !== kbPerSecOf(bytes, usecs)) {
-        throw malformed(index, line, 'the KB/s that the bytes and usecs give');
+        throw malformed(index, whole, 'the KB/s that the bytes and usecs give');
       }
-      processes.push({ bytes, usecs, kbPerSec });
+      (throughput[1] === undefined ? processes : readAgain).push({ bytes, usecs, kbPerSec });
     } else if (free !== null) {
       freeUsecs.push(number(free[1]));
     } else if (init !== null && initUsecs === undefined) {
       initUsecs = number(init[1]) * 1_000_000n + number(init[2]);
     } else {
-      throw malformed(index, line, "a line of usemem's output");
+      throw malformed(index, whole, "a line of usemem's output");
     }
   }
-  return { initUsecs, processes, freeUsecs };
+  return { initUsecs, processes, readAgain, freeUsecs };
 }
 
 /** Sum of the processes' rates, KB/s: the cover letter's "Total throughput". */

@@ -13,6 +13,10 @@ export interface WorkloadLimits {
 }
 
 export interface WorkloadOptions extends WorkloadLimits {
+  /** What messages call it; default: the workload. */
+  readonly what?: string;
+  /** The key of an experiment that has its time; default: limits.time_s. */
+  readonly timeKey?: string;
   readonly signal?: AbortSignal | undefined;
   /** Files that each look reads, beside the group's cpu.stat. */
   readonly lookPaths: readonly HostPath[];
@@ -33,6 +37,7 @@ export async function runWorkload(
   cgroup: HostPath,
   options: WorkloadOptions,
 ): Promise<WorkloadExit> {
+  const { what = 'the workload', timeKey = 'limits.time_s' } = options;
   options.signal?.throwIfAborted();
   const running = host.launch(spec, cgroup);
   let ended = false;
@@ -72,12 +77,12 @@ export async function runWorkload(
         progressAt = now;
       }
       if (now - begin > BigInt(options.timeMs) * 1_000_000n) {
-        throw new WorkloadError(`the workload did not end within ${options.timeMs / 1000} s`, {
-          hint: 'raise limits.time_s',
+        throw new WorkloadError(`${what} did not end within ${options.timeMs / 1000} s`, {
+          hint: `raise ${timeKey}`,
         });
       }
       if (now - progressAt > BigInt(options.noProgressMs) * 1_000_000n) {
-        throw new WorkloadError(`the workload used no CPU for ${options.noProgressMs / 1000} s`, {
+        throw new WorkloadError(`${what} used no CPU for ${options.noProgressMs / 1000} s`, {
           hint: 'it hangs (look at the kernel log), or raise limits.no_progress_s',
         });
       }

@@ -4,7 +4,8 @@ import type { Cell } from '../experiment/cells.js';
 import type { Experiment } from '../experiment/schema.js';
 import { chomp } from '../host/codecs.js';
 import { type Counters, parseFlatKeyed } from '../kernel/flat-keyed.js';
-import { averageThroughput, parseUsemem, totalThroughput } from '../run/usemem-output.js';
+import { iaaLog, isIaaCompressor, parseIaaStatistics } from '../kernel/iaa-crypto.js';
+import { studyWorkload } from './workload.js';
 
 /** A cell's numbers, by the names of the published data; a counter that the kernel does not have is not there. */
 export type Values = Readonly<Record<string, number>>;
@@ -12,6 +13,12 @@ export type Values = Readonly<Record<string, number>>;
 /** What a cell's raw record means. */
 export interface CellResult {
   readonly cell: Cell;
+  /** Its name in the experiment, else its release. */
+  readonly kernel: string;
+  /** Whether iaa_crypto has the attributes that come with the batching patches. */
+  readonly batches: boolean;
+  /** What ran, as `usemem -n 30 10g`. */
+  readonly command: string;
   readonly state: CellData['state'];
   readonly failure: string | undefined;
   readonly values: Values;
@@ -30,7 +37,10 @@ const thp = '/sys/kernel/mm/transparent_hugepage';
 const foreignLimit = 0.01;
 
 /** Studies one cell. Pure: an old record can be studied again. */
-export function studyCell(data: CellData, experiment: Recorded<Experiment>): CellResult {
+export function studyCell(
+  data: CellData,
+  experiment: Recorded<Experiment>,
+): Omit<CellResult, 'kernel' | 'batches' | 'command'> {
   const { cell, state, failure } = data;
   const result = { cell, state, failure };
   if (data.before === undefined || data.after === undefined || data.exit === undefined) {
@@ -38,16 +48,18 @@ export function studyCell(data: CellData, experiment: Recorded<Experiment>): Cel
   }
   const counters = new Difference(data.before, data.after);
   const group = data.plan.cgroup;
+  const workload = studyWorkload(data, experiment.workload);
   const values = {
-    ...workloadValues(data),
+    ...defined(workload.values),
     ...counterValues(counters, group, cell.folio),
     ...derivedValues(data, counters, group),
+    ...iaaValues(data, counters),
   };
   return {
     ...result,
     values,
-    invalid: invalidReasons(data, counters, experiment),
-    warnings: warnings(data, values),
+    invalid: [...workload.invalid, ...invalidReasons(data, counters, experiment)],
+    warnings: [...workload.warnings, ...warnings(data, values)],
   };
 }
 
@@ -86,19 +98,6 @@ class Difference {
   }
 }
 
-/** Time from wait4; throughput from usemem's own lines, as the cover letter sums them. */
-function workloadValues(data: CellData): Values {
-  const { processes } = parseUsemem(data.stdout);
-  const exit = data.exit;
-  return defined({
-    total_throughput_kb_s: processes.length === 0 ? undefined : Number(totalThroughput(processes)),
-    avg_throughput_kb_s: processes.length === 0 ? undefined : Number(averageThroughput(processes)),
-    elapsed_s: exit === undefined ? undefined : Number(exit.elapsedNs) / 1e9,
-    user_s: exit === undefined ? undefined : Number(exit.userUs) / 1e6,
-    sys_s: exit === undefined ? undefined : Number(exit.systemUs) / 1e6,
-  });
-}
-
 /** The letter's rows and where each comes from. */
 function counterValues(counters: Difference, group: string, folio: string): Values {
   const vmstat = (key: string) => counters.ofKey('/proc/vmstat', key);
@@ -135,6 +134,43 @@ function derivedValues(data: CellData, counters: Difference, group: string): Val
   });
 }
 
+const iaaStatistics = /^\/sys\/kernel\/debug\/iaa[_-]crypto\/(\w+)$/;
+
+/** What the letter says of IAA in words: whether the driver gave up on the device, or did its work in software. */
+function iaaValues(data: CellData, counters: Difference): Values {
+  if (!isIaaCompressor(data.cell.compressor)) return {};
+  const sum = (name: string): number | undefined => {
+    const [from, to] = [counters.before, counters.after].map((snapshot) => iaaCounter(snapshot, name));
+    return from === undefined || to === undefined ? undefined : to - from;
+  };
+  const compressed = sum('total_sw_comp_calls');
+  const decompressed = sum('total_sw_decomp_calls');
+  return defined({
+    iaa_timeouts: sum('total_completion_timeout_errors'),
+    iaa_sw_fallbacks: decompressed === undefined ? undefined : decompressed + (compressed ?? 0),
+    iaa_disabled: data.dmesg === undefined ? undefined : timesDisabled(data.dmesg),
+  });
+}
+
+/** One of the driver's global counters; undefined where it keeps none, or not this one. */
+function iaaCounter({ files }: Snapshot, name: string): number | undefined {
+  for (const [path, text] of Object.entries(files)) {
+    const file = iaaStatistics.exec(path)?.[1];
+    // Until 6.9 some were files of their own.
+    if (file === name) return Number(chomp(text));
+    if (file !== 'global_stats' && file !== 'wq_stats') continue;
+    const found = parseIaaStatistics(text, path).global.get(name);
+    if (found !== undefined) return Number(found);
+  }
+  return undefined;
+}
+
+/** How often iaa_crypto gave up on the hardware, or was without WQs at the end. */
+function timesDisabled(dmesg: string): number {
+  const { broken, last } = iaaLog(dmesg);
+  return broken > 0 ? broken : Number(last === 'disabled');
+}
+
 function invalidReasons(data: CellData, counters: Difference, experiment: Recorded<Experiment>): string[] {
   const reasons: string[] = [];
   const used = data.after?.files[`${parameters}/compressor`];
@@ -158,6 +194,8 @@ function invalidReasons(data: CellData, counters: Difference, experiment: Record
     const count = counters.ofFile(path);
     if (count !== undefined && count > 0) reasons.push(`${path.slice(zswap.length + 1)} rose by ${count}`);
   }
+  if (data.dmesg !== undefined && isIaaCompressor(data.cell.compressor) && timesDisabled(data.dmesg) > 0)
+    reasons.push('iaa_crypto was DISABLED: what it was to compress is not in these numbers');
   const full = counters.ofFile(`${zswap}/pool_limit_hit`);
   const bound = experiment.bounds.pool_limit_hit;
   if (full !== undefined && full > bound)

@@ -2,6 +2,7 @@ import { ParseError, UsageError } from '../errors.js';
 import { isIaaCompressor } from '../kernel/iaa-crypto.js';
 import type { CellResult, Values } from './cell.js';
 import type { Result } from './record.js';
+import { median, medianInterval, smallestWithInterval } from './statistics.js';
 
 /** A cell as tables and `--json` have it, whoever measured it. */
 export interface NamedCell {
@@ -14,6 +15,8 @@ export interface NamedCell {
   readonly kernel: string;
   /** How zswap stores the pages of a folio, as far as is known. */
   readonly store: 'sequential' | 'batch' | undefined;
+  /** Values of the axes that are keys of the experiment, by their paths; not there without such axes. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly values: Values;
 }
 
@@ -23,12 +26,22 @@ export interface CellSet {
   readonly cells: readonly NamedCell[];
 }
 
-/** A measured cell, or equal ones of several runs. */
+/** All repetitions of a cell, those of other runs too. */
 export interface MeasuredCell extends NamedCell {
+  /** Name of the experiment. */
+  readonly experiment: string;
+  /** Whether its compressor is one of IAA's. */
+  readonly usesIaa: boolean;
   /** How many were measured: values are medians, those of invalid and failed cells left out. */
   readonly n: number;
   /** Smallest and largest of each value; where n > 1. */
   readonly spread?: Readonly<Record<string, readonly [number, number]>>;
+  /** Bootstrap interval of each median, 95%; where n is 6 or more. */
+  readonly interval?: Readonly<Record<string, readonly [number, number]>>;
+  /** What ran, as `usemem -n 30 10g`. */
+  readonly command: string;
+  /** Each value of each repetition, in the order they were measured. */
+  readonly samples: Readonly<Record<string, readonly number[]>>;
   /** Why cells were left out. */
   readonly invalid: readonly string[];
   readonly failures: readonly string[];
@@ -38,73 +51,94 @@ export interface MeasuredCell extends NamedCell {
 export interface MeasuredSet extends CellSet {
   /** The machine in one line. */
   readonly machine: string;
+  /** The same without its kernels, with what tells it from others of its kind. */
+  readonly hardware: string;
   readonly cells: readonly MeasuredCell[];
 }
 
-/** The cells of results in the names of the published data; throws UsageError for results of different sources. */
+/**
+ * The cells of results in the names of the published data, their repetitions together and warm-ups left out. Throws
+ * UsageError for results that do not belong together: of different sources or machines.
+ */
 export function measuredSet(results: readonly Result[]): MeasuredSet {
   const [first] = results;
   if (first === undefined) throw new UsageError('there are no results', { hint: 'name a run' });
-  const other = results.find(({ source }) => source !== first.source);
-  if (other !== undefined) {
-    throw new UsageError(`${first.source} and ${other.source} numbers do not belong into one set`, {
-      hint: 'report them one by one',
-    });
+  for (const { source, hardware } of results) {
+    if (source === first.source && hardware === first.hardware) continue;
+    const what =
+      source === first.source
+        ? `numbers of two machines (${first.hardware}; ${hardware})`
+        : `${first.source} and ${source} numbers`;
+    throw new UsageError(`${what} do not belong into one set`, { hint: 'report them one by one' });
   }
   const groups = new Map<string, { result: Result; cells: CellResult[] }>();
   for (const result of results) {
-    for (const cell of result.cells) {
-      const key = [
+    for (const cell of result.cells.filter(({ cell: { warmUp } }) => !warmUp)) {
+      const { folio, compressor, settings } = cell.cell;
+      const key = JSON.stringify([
+        result.experiment,
         result.workload,
-        cell.cell.folio,
-        cell.cell.compressor,
-        result.kernel,
-        result.batches,
-      ].join(' ');
+        folio,
+        compressor,
+        settings,
+        cell.kernel,
+        cell.batches,
+        cell.command,
+      ]);
       const group = groups.get(key) ?? { result, cells: [] };
       group.cells.push(cell);
       groups.set(key, group);
     }
   }
   const cells = [...groups.values()].map(({ result, cells: same }) => measuredCell(result, same));
-  return { source: first.source, machine: first.machine, cells };
+  const machine = [...new Set(results.map((result) => result.machine))].join('; ');
+  return { source: first.source, machine, hardware: first.hardware, cells };
 }
 
-function measuredCell(result: Result, cells: readonly CellResult[]): MeasuredCell {
+function measuredCell({ experiment, workload }: Result, cells: readonly CellResult[]): MeasuredCell {
+  const [first] = cells as readonly [CellResult];
   const good = cells.filter(({ state, invalid }) => state === 'complete' && invalid.length === 0);
   const keys = [...new Set(good.flatMap(({ values }) => Object.keys(values)))];
-  const sorted = keys.map((key): [string, number[]] => [
+  const samples = keys.map((key): [string, number[]] => [
     key,
-    good.flatMap(({ values }) => values[key] ?? []).sort((a, b) => a - b),
+    good.flatMap(({ values }) => values[key] ?? []),
   ]);
-  const { compressor, folio } = cells[0]?.cell ?? { compressor: '', folio: '' };
+  const { compressor, folio, settings } = first.cell;
   return {
-    workload: result.workload,
+    workload,
     folio: folioKey(folio),
     compressor,
-    kernel: result.kernel,
+    kernel: first.kernel,
     // Only IAA's acomp takes batches, and only with the driver of the patches (v9 11/19).
-    store: isIaaCompressor(compressor) && result.batches ? 'batch' : 'sequential',
-    values: Object.fromEntries(sorted.map(([key, values]) => [key, median(values)])),
+    store: isIaaCompressor(compressor) && first.batches ? 'batch' : 'sequential',
+    ...(Object.keys(settings).length === 0 ? {} : { settings }),
+    values: Object.fromEntries(samples.map(([key, values]) => [key, median(values) ?? Number.NaN])),
+    experiment,
+    command: first.command,
+    usesIaa: isIaaCompressor(compressor),
     n: good.length,
     ...(good.length > 1
       ? {
           spread: Object.fromEntries(
-            sorted.map(([key, values]) => [key, [values[0] ?? 0, values.at(-1) ?? 0]]),
+            samples.map(([key, values]) => [key, [Math.min(...values), Math.max(...values)] as const]),
           ),
         }
       : {}),
+    ...(good.length >= smallestWithInterval
+      ? {
+          interval: Object.fromEntries(
+            samples.flatMap(([key, values]) => {
+              const interval = medianInterval(values);
+              return interval === undefined ? [] : [[key, interval] as const];
+            }),
+          ),
+        }
+      : {}),
+    samples: Object.fromEntries(samples),
     invalid: cells.flatMap(({ invalid }) => invalid),
     failures: cells.flatMap(({ failure }) => failure ?? []),
     warnings: cells.flatMap((cell) => cell.warnings),
   };
-}
-
-/** Of numbers in ascending order, one at least. */
-function median(sorted: readonly number[]): number {
-  const middle = sorted.length / 2;
-  const [low, high] = [sorted[Math.ceil(middle) - 1] ?? 0, sorted[Math.floor(middle)] ?? 0];
-  return (low + high) / 2;
 }
 
 /** 64kB as the published data has it: 64k. */

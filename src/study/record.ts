@@ -1,6 +1,8 @@
 import type { RunRecord } from '../collect/record.js';
 import type { Source } from '../discover/inventory.js';
+import { experimentOf } from '../experiment/cells.js';
 import { type CellResult, studyCell } from './cell.js';
+import { workloadName } from './workload.js';
 
 /** What a record means: where its numbers come from, and each cell's. */
 export interface Result {
@@ -8,28 +10,48 @@ export interface Result {
   readonly source: Source;
   /** The machine in one line. */
   readonly machine: string;
-  /** As usemem30, in the names of the published data. */
+  /** The same without its kernels, with what tells it from others of its kind. */
+  readonly hardware: string;
+  /** As usemem30, in the names of the published data where it is there. */
   readonly workload: string;
-  /** Release of its kernel. */
-  readonly kernel: string;
-  /** Whether iaa_crypto has the attributes that come with the batching patches. */
-  readonly batches: boolean;
   readonly cells: readonly CellResult[];
 }
 
 /** Studies a whole record. Pure. */
 export function study(record: RunRecord): Result {
-  const { manifest } = record;
-  const { kernel, iaa } = manifest.inventory;
+  const { experiment, sessions, source } = record.manifest;
+  const distinct = (values: readonly (string | undefined)[]): string[] => [
+    ...new Set(values.flatMap((value) => value ?? [])),
+  ];
+  const kernels = sessions.map(({ inventory }) => inventory.kernel);
+  const releases = distinct(kernels.map(({ release }) => release));
   return {
-    experiment: manifest.experiment.name,
-    source: manifest.source,
-    machine: [kernel.release === undefined ? undefined : `Linux ${kernel.release}`, kernel.cpuModel]
-      .filter((part) => part !== undefined)
-      .join(', '),
-    workload: `usemem${manifest.experiment.workload.usemem.processes}`,
-    kernel: kernel.release ?? 'unknown',
-    batches: Object.keys(iaa?.driverAttributes ?? {}).some((name) => /^g_|^distribute_/.test(name)),
-    cells: record.cells.map((cell) => studyCell(cell, manifest.experiment)),
+    experiment: experiment.name,
+    source,
+    machine: [
+      ...(releases.length === 0 ? [] : [`Linux ${releases.join(' and ')}`]),
+      ...distinct(kernels.map(({ cpuModel }) => cpuModel)),
+    ].join(', '),
+    hardware: [
+      ...distinct(kernels.map(({ cpuModel }) => cpuModel)),
+      ...distinct(kernels.map(({ machineId }) => machineId?.slice(0, 8))).map((id) => `machine ${id}`),
+    ].join(', '),
+    workload: workloadName(experiment.workload),
+    cells: record.cells.map((cell) => {
+      const inventory = sessions[cell.session]?.inventory;
+      return {
+        ...studyCell(cell, experimentOf(experiment, cell.cell)),
+        kernel: cell.cell.kernel ?? inventory?.kernel.release ?? 'unknown',
+        command: [basename(cell.argv[0] ?? ''), ...cell.argv.slice(1)].join(' '),
+        batches: Object.keys(inventory?.iaa?.driverAttributes ?? {}).some((name) =>
+          /^g_|^distribute_/.test(name),
+        ),
+      };
+    }),
   };
+}
+
+/** node:path is out of reach of what is pure. */
+function basename(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
 }

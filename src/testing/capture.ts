@@ -29,7 +29,7 @@ const sources: readonly { readonly path: string; readonly below?: RegExp }[] = [
   {
     path: '/sys/bus/dsa/drivers',
     below:
-      /^(crypto|dmaengine|idxd|user)(\/(bind|unbind|module|verify_compress|sync_mode|g_\w+|distribute_\w+|(iax|dsa|wq)[\d.]+))?$/,
+      /^(crypto|dmaengine|idxd|user)(\/(bind|uevent|unbind|module|verify_compress|sync_mode|g_\w+|distribute_\w+|(iax|dsa|wq)[\d.]+))?$/,
   },
   { path: '/sys/class/iommu', below: /^dmar\d+$/ },
   { path: '/sys/devices/system/clocksource/clocksource0/current_clocksource' },
@@ -52,6 +52,8 @@ const sources: readonly { readonly path: string; readonly below?: RegExp }[] = [
 
 /** Of an idxd device: its attributes and driver, and those of its work queues, engines and groups. */
 const insideDevice = /^((wq|engine|group)[\d.]+\/)?[a-z_]+$|^(wq|engine|group)[\d.]+$/;
+
+const devicesPath = '/sys/bus/dsa/devices';
 
 /** Not attributes of idxd, though they are in the same directories. */
 const notIdxd = /(^|\/)(power|subsystem|uevent|firmware_node)$/;
@@ -104,8 +106,11 @@ export async function captureMachine(host: Host, options: CaptureOptions = {}): 
   const [release = ''] = await host.tryRead([hostPath('/proc/sys/kernel/osrelease')]);
   if (/^[\w.+~-]+\n$/.test(release)) visit(`/boot/config-${release.trim()}`, '/', () => false);
   for (const { path, below } of sources) visit(path, path, (rest) => below?.test(rest) ?? false);
-  for (const name of (await host.list(hostPath('/sys/bus/dsa/devices'))) ?? []) {
-    const link = `/sys/bus/dsa/devices/${name}`;
+  // The bus is there as soon as idxd is, without devices, too.
+  const devices = await host.list(hostPath(devicesPath));
+  if (devices?.length === 0) entries.push({ kind: 'dir', path: devicesPath, mode: 0o755 });
+  for (const name of devices ?? []) {
+    const link = `${devicesPath}/${name}`;
     visit(link, link, () => false);
     const target = await host.readlink(hostPath(link));
     if (target === undefined || !/^(iax|dsa)\d+$/.test(name)) continue;

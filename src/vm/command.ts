@@ -7,6 +7,8 @@ const packageOf: Readonly<Record<string, string>> = {
   'apt-cache': 'apt',
   'dpkg-deb': 'dpkg',
   depmod: 'kmod',
+  make: 'make',
+  strip: 'binutils',
   'qemu-system-x86_64': 'qemu-system-x86',
 };
 

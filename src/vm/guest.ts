@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import {
   type FileHandle,
   lstat,
@@ -19,10 +19,23 @@ import { helperPath, native } from '../native/load.js';
 import type { NativeLock } from '../native/surface.js';
 import { Channel, GuestGoneError, type ProgramEnd, type ProgramRequest } from './channel.js';
 import { command } from './command.js';
+import type { DebianPackage } from './debian.js';
+import { askDevices, controlSocket, deviceSocket, startServer } from './device-server.js';
 import { cacheFolder, ownFolder, withFileErrors } from './folders.js';
 import { guestInitramfs } from './initramfs.js';
 import { ensureKernel, type GuestKernel } from './kernel-package.js';
-import { canThread, channelCount, type GuestInit, parseVersion, qemuArguments } from './qemu.js';
+import { end, hasEnded, isAlive, type OwnProcess, ownProcess } from './process.js';
+import {
+  type Accelerator,
+  canThread,
+  channelCount,
+  type GuestInit,
+  maxDevices,
+  parseVersion,
+  qemuArguments,
+} from './qemu.js';
+import { ensureQemu, type QemuProgram } from './qemu-package.js';
+import { ensureShim } from './shim-module.js';
 import { swapHeader } from './swap-area.js';
 
 /** Where the guest sees the runtime folder's `share`. */
@@ -45,6 +58,11 @@ export interface GuestOptions {
   /** Size of the swap disk; the file behind it is sparse. */
   readonly swapBytes: number;
   readonly init: GuestInit;
+  readonly accelerator: Accelerator;
+  /** How many software IAA devices it has. */
+  readonly devices: number;
+  /** Debian version or release of the kernel, of those in the cache; the current one if not given. */
+  readonly kernel?: string | undefined;
   /** Further words for the kernel's command line. */
   readonly append: readonly string[];
   /** The guest switches itself off when this process is gone; else it runs until it is stopped. */
@@ -62,21 +80,26 @@ export const guestDefaults = {
   cpus: 2,
   swapBytes: 4 * 2 ** 30,
   init: 'agent',
+  accelerator: 'tcg',
+  devices: 0,
   append: [],
   bootLimitMs: 120_000,
 } as const satisfies Partial<GuestOptions>;
 
 /** A running guest, as its runtime folder's guest.json tells. */
-export interface GuestState {
+export interface GuestState extends OwnProcess {
   readonly schemaVersion: 1;
-  readonly pid: number;
-  /** When that process was started, clock ticks since the machine's boot: tells it from another with its pid. */
-  readonly startTicks: string;
   readonly kernel: GuestKernel;
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly swapBytes: number;
   readonly init: GuestInit;
+  readonly accelerator: Accelerator;
+  readonly devices: number;
+  /** What serves its devices. */
+  readonly deviceServer?: OwnProcess;
+  /** The cache's packages that QEMU is from; none for the machine's own. */
+  readonly qemuPackages: readonly DebianPackage[];
 }
 
 /** Output and end of a program, both in memory. */
@@ -85,34 +108,13 @@ export interface ProgramResult extends ProgramEnd {
   readonly stderr: Buffer;
 }
 
-/** Field 22 of /proc/PID/stat (proc(5)); undefined when there is no such process or it is dead already. */
-function startTicks(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name, field 2, may hold blanks and parentheses.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
-}
-
-function isRunning(state: GuestState): boolean {
-  return startTicks(state.pid) === state.startTicks;
-}
-
-/** Waits for a guest's end; false when it still runs after `limitMs`. */
-async function hasEnded(state: GuestState, limitMs: number): Promise<boolean> {
-  for (let waitedMs = 0; isRunning(state) && waitedMs < limitMs; waitedMs += 20) await sleep(20);
-  return !isRunning(state);
-}
-
 const paths = (folder: string) => ({
   lock: join(folder, 'guest.lock'),
   state: join(folder, 'guest.json'),
   initramfs: join(folder, 'initramfs'),
   console: join(folder, 'console.log'),
   qemuLog: join(folder, 'qemu.log'),
+  deviceLog: join(folder, 'device.log'),
   share: join(folder, 'share'),
   socket: (channel: number) => join(folder, `${channel}.sock`),
   channelLock: (channel: number) => join(folder, `${channel}.lock`),
@@ -163,7 +165,7 @@ export class Guest {
 
   /** Whether its QEMU is alive. */
   isRunning(): boolean {
-    return isRunning(this.state);
+    return isAlive(this.state);
   }
 
   /** Connects to a free channel; waits while all are in use. Throws VmError when the guest is dead. */
@@ -230,9 +232,22 @@ export class Guest {
       throw new VmError(`the guest's caches cannot be dropped: ${end.stderr.toString()}`);
   }
 
+  /**
+   * Asks what serves the guest's devices: `stats`, or a fault for one of them (docs/device.md); gives its answer.
+   * Throws VmError when the guest has no devices, or the request is refused.
+   */
+  askDevices(request: string): Promise<string> {
+    if (this.state.devices === 0) {
+      const hint = "start one with 'iaa-zswap vm start --devices 4'";
+      return Promise.reject(new VmError(`the guest in ${this.folder} has no devices`, { hint }));
+    }
+    return askDevices(this.folder, request);
+  }
+
   /** Switches the guest off and removes its runtime folder. */
   async stop(): Promise<void> {
     await endGuest(this.folder, this.state, this.#lease);
+    if (this.state.deviceServer !== undefined) await end(this.state.deviceServer);
     await removeFolder(this.folder);
   }
 }
@@ -261,7 +276,7 @@ async function freeChannel(folder: string, signal: AbortSignal): Promise<Channel
 
 /** Ends the guest: by its own power-off, then by signals to the process that is surely still ours. */
 async function endGuest(folder: string, state: GuestState, lease: Channel | undefined): Promise<void> {
-  if (!isRunning(state)) return;
+  if (!isAlive(state)) return;
   try {
     const limit = AbortSignal.timeout(powerOffLimitMs);
     const channel = lease ?? (await freeChannel(folder, limit));
@@ -269,11 +284,7 @@ async function endGuest(folder: string, state: GuestState, lease: Channel | unde
   } catch {
     // A guest that does not answer is ended by signals.
   }
-  if (await hasEnded(state, 2_000)) return;
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    if (isRunning(state)) process.kill(state.pid, signal);
-    if (await hasEnded(state, 3_000)) return;
-  }
+  if ((await hasEnded(state, 2_000)) || (await end(state))) return;
   throw new VmError(`${qemu} (pid ${state.pid}) of the guest in ${folder} does not end`);
 }
 
@@ -288,7 +299,7 @@ export async function findGuest(folder: string): Promise<Guest | undefined> {
   } catch (cause) {
     throw new VmError(`${file} is damaged`, { cause, hint: `remove ${folder}` });
   }
-  return isRunning(state) ? new Guest(real, state) : undefined;
+  return isAlive(state) ? new Guest(real, state) : undefined;
 }
 
 /** An unlinked file of the swap disk's size with a swap area's header: it is gone when QEMU is. */
@@ -309,11 +320,14 @@ export function startGuest(options: GuestOptions): Promise<Guest> {
 
 async function start(given: GuestOptions): Promise<Guest> {
   if (!isAbsolute(given.folder)) throw new UsageError(`not an absolute path: ${given.folder}`);
-  const kernel = await ensureKernel(given.progress);
+  if (given.devices > 0 && given.cpus > 1 && given.cpus % 2 !== 0) {
+    throw new UsageError(`a guest with devices has two sockets: ${given.cpus} CPUs cannot be halved`);
+  }
+  const kernel = await ensureKernel(given.progress, given.kernel);
   const folder = await makeFolder(given.folder);
   const options = { ...given, folder };
   const at = paths(folder);
-  if (Buffer.byteLength(at.socket(channelCount - 1)) > socketPathBytes) {
+  if (Buffer.byteLength(controlSocket(folder)) > socketPathBytes) {
     throw new UsageError(`the guest's runtime folder is too long for a socket's path: ${folder}`, {
       hint: 'name a shorter one with --dir',
     });
@@ -326,9 +340,12 @@ async function start(given: GuestOptions): Promise<Guest> {
     }
     await clean(folder);
     await mkdir(at.share, { mode: 0o700 });
-    await writeFile(at.initramfs, await guestInitramfs(kernel, helperPath('guest_init')), { mode: 0o600 });
+    const qemuProgram = await findQemu(options);
+    const shim = options.devices > 0 ? [await ensureShim(kernel, qemuProgram.runtime, options.progress)] : [];
+    const initramfs = await guestInitramfs(kernel, helperPath('guest_init'), shim);
+    await writeFile(at.initramfs, initramfs, { mode: 0o600 });
     options.progress(`booting ${kernel.kernel.release}`);
-    return await boot(options, kernel);
+    return await boot(options, kernel, qemuProgram);
   } catch (error) {
     // Without a guest.json QEMU was not started, and there are no logs to keep.
     if (!existsSync(at.state)) await removeFolder(folder);
@@ -341,8 +358,11 @@ async function start(given: GuestOptions): Promise<Guest> {
 /** Removes what a guest that has ended left in its folder; the locks stay. */
 async function clean(folder: string): Promise<void> {
   const at = paths(folder);
-  for (const file of [at.state, at.initramfs, at.console, at.qemuLog]) await rm(file, { force: true });
+  for (const file of [at.state, at.initramfs, at.console, at.qemuLog, at.deviceLog])
+    await rm(file, { force: true });
   for (let n = 0; n < channelCount; n += 1) await rm(at.socket(n), { force: true });
+  for (let n = 0; n < maxDevices; n += 1) await rm(deviceSocket(folder, n), { force: true });
+  await rm(controlSocket(folder), { force: true });
   await rm(at.share, { recursive: true, force: true });
 }
 
@@ -392,19 +412,25 @@ async function makeFolder(given: string): Promise<string> {
   return folder;
 }
 
-async function qemuThreads(): Promise<'multi' | 'single'> {
+/** The machine's own QEMU, or for devices one that can attach them. */
+async function findQemu(options: GuestOptions): Promise<QemuProgram> {
+  if (options.devices > 0) return ensureQemu(options.progress);
   const text = await command([qemu, '--version'], '/');
   const version = parseVersion(text);
   if (version === undefined) throw new VmError(`${qemu} --version says ${JSON.stringify(text.slice(0, 60))}`);
-  return canThread(version) ? 'multi' : 'single';
+  return { argv: [qemu], version, packages: [], runtime: undefined };
 }
 
-async function boot(options: GuestOptions, kernel: Awaited<ReturnType<typeof ensureKernel>>): Promise<Guest> {
-  const { folder, memoryMiB, cpus, swapBytes, init } = options;
+async function boot(
+  options: GuestOptions,
+  kernel: Awaited<ReturnType<typeof ensureKernel>>,
+  program: QemuProgram,
+): Promise<Guest> {
+  const { folder, memoryMiB, cpus, swapBytes, init, accelerator, devices } = options;
   const at = paths(folder);
   const args = qemuArguments({
     ...options,
-    threads: await qemuThreads(),
+    threads: canThread(program.version) ? 'multi' : 'single',
     vmlinuz: kernel.vmlinuz,
     modules: kernel.modules,
     initramfs: at.initramfs,
@@ -412,13 +438,20 @@ async function boot(options: GuestOptions, kernel: Awaited<ReturnType<typeof ens
     consoleLog: at.console,
     swapFd: 3,
     socketPath: at.socket,
+    deviceSocket: (device) => deviceSocket(folder, device),
   });
   const log = await open(at.qemuLog, 'wx', 0o600);
   const swap = await swapDisk(swapBytes);
+  const deviceServer = devices > 0 ? await startServer(folder, devices, at.deviceLog) : undefined;
   let child: ChildProcess;
   try {
+    const [first, ...rest] = program.argv;
     // Of its own session: a Ctrl-C at the terminal is for the program in the guest, not for QEMU.
-    child = spawn(qemu, args, { cwd: folder, detached: true, stdio: ['ignore', log.fd, log.fd, swap.fd] });
+    child = spawn(first, [...rest, ...args], {
+      cwd: folder,
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd, swap.fd],
+    });
   } finally {
     await log.close();
     await swap.close();
@@ -434,16 +467,18 @@ async function boot(options: GuestOptions, kernel: Awaited<ReturnType<typeof ens
   child.unref();
   const pid = child.pid;
   if (pid === undefined) return exited;
-  const ticks = startTicks(pid);
   const state: GuestState = {
     schemaVersion: 1,
-    pid,
-    startTicks: ticks ?? '',
+    ...ownProcess(pid),
     kernel: kernel.kernel,
     memoryMiB,
     cpus,
     swapBytes,
     init,
+    accelerator,
+    devices,
+    ...(deviceServer === undefined ? {} : { deviceServer }),
+    qemuPackages: program.packages,
   };
   await writeFile(at.state, `${JSON.stringify(state, undefined, 2)}\n`, { mode: 0o600 });
 
@@ -460,6 +495,7 @@ async function boot(options: GuestOptions, kernel: Awaited<ReturnType<typeof ens
   } catch (cause) {
     ended.abort();
     child.kill('SIGKILL');
+    if (deviceServer !== undefined) await end(deviceServer);
     if (options.signal?.aborted) {
       await hasEnded(state, 3_000);
       await removeFolder(folder);

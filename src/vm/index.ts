@@ -1,4 +1,5 @@
 export { type Channel, type ProgramEnd, type ProgramRequest, shellExitCode } from './channel.js';
+export type { DebianPackage } from './debian.js';
 export { runtimeFolder } from './folders.js';
 export {
   findGuest,
@@ -11,5 +12,5 @@ export {
   startGuest,
   temporaryFolder,
 } from './guest.js';
-export { fetchKernel, type GuestKernel, type KernelPackage } from './kernel-package.js';
-export type { GuestInit } from './qemu.js';
+export { fetchKernel, type GuestKernel } from './kernel-package.js';
+export type { Accelerator, GuestInit } from './qemu.js';

@@ -31,8 +31,15 @@ function padding(length: number): Buffer {
   return Buffer.alloc((4 - (length % 4)) % 4);
 }
 
-/** The guest's initramfs: guest_init as /init and the modules it needs to reach the machine's root. */
-export async function guestInitramfs(kernel: CachedKernel, guestInit: string): Promise<Buffer> {
+/**
+ * The guest's initramfs: guest_init as /init, the modules it needs to reach the machine's root, and others by their
+ * files, loaded last.
+ */
+export async function guestInitramfs(
+  kernel: CachedKernel,
+  guestInit: string,
+  others: readonly string[],
+): Promise<Buffer> {
   const dep = await readFile(join(kernel.modules, 'modules.dep'), 'utf8');
   const folder = (path: string): InitramfsEntry => ({ path, mode: 0o040755, data: Buffer.alloc(0) });
   const entries = [
@@ -41,10 +48,11 @@ export async function guestInitramfs(kernel: CachedKernel, guestInit: string): P
     folder('modules'),
     { path: 'init', mode: 0o100755, data: await readFile(guestInit) },
   ];
-  for (const [index, module] of loadOrder(dep, bootModules).entries()) {
+  const modules = loadOrder(dep, bootModules).map((module) => join(kernel.modules, module));
+  for (const [index, module] of [...modules, ...others].entries()) {
     // guest_init loads them in the order of their names.
     const path = `modules/${String(index).padStart(2, '0')}-${basename(module)}`;
-    entries.push({ path, mode: 0o100644, data: await readFile(join(kernel.modules, module)) });
+    entries.push({ path, mode: 0o100644, data: await readFile(module) });
   }
   return cpioArchive(entries);
 }

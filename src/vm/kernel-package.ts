@@ -1,27 +1,26 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { access, mkdir, mkdtemp, readFile, rename, rm, statfs, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { isLabError, RequirementError, UsageError, VmError } from '../errors.js';
-import { native } from '../native/load.js';
+import { UsageError, VmError } from '../errors.js';
 import { command } from './command.js';
+import {
+  Apt,
+  backports,
+  type DebianPackage,
+  intoPlace,
+  isThere,
+  lockCache,
+  readManifest,
+  requireSpace,
+  sumOf,
+  unpackDebs,
+  writeManifest,
+} from './debian.js';
 import { cacheFolder, ownFolder, withFileErrors } from './folders.js';
 
-const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
-const suite = 'trixie-backports';
 /** The package that always depends on Debian's newest kernel of a suite. */
 const newest = 'linux-image-amd64';
 /** What one kernel takes while it is fetched and unpacked (7.3: 121 MB of packages, 130 MB of files), bytes. */
 const neededBytes = 400e6;
-
-/** One Debian package the guest's kernel comes from. */
-export interface KernelPackage {
-  readonly name: string;
-  readonly version: string;
-  /** SHA-256 of the .deb, from Debian's signed index. */
-  readonly sha256: string;
-}
 
 /** guest.json of a kernel in the cache. */
 export interface GuestKernel {
@@ -30,7 +29,9 @@ export interface GuestKernel {
   readonly version: string;
   /** The kernel's own name, as `7.3.4+deb13-amd64` (uname -r). */
   readonly release: string;
-  readonly packages: readonly KernelPackage[];
+  /** Suite of Debian that it is from; not in those fetched before others than the newest could be. */
+  readonly suite?: string;
+  readonly packages: readonly DebianPackage[];
   /** SHA-256 of the files that booting reads, by path below the kernel's folder. */
   readonly files: Readonly<Record<string, string>>;
 }
@@ -70,17 +71,6 @@ function moduleName(path: string): string {
     .replaceAll('-', '_');
 }
 
-/** One paragraph of `apt-cache show`, by field. */
-export function parseControl(text: string): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (const line of text.split('\n')) {
-    if (line === '') break;
-    const found = /^([A-Za-z0-9-]+): (.*)$/.exec(line);
-    if (found?.[1] !== undefined && found[2] !== undefined) fields[found[1]] = found[2];
-  }
-  return fields;
-}
-
 /** Names in a Depends field that are tied to exactly this version: the parts of one kernel. */
 export function partsOf(depends: string, version: string): string[] {
   const parts: string[] = [];
@@ -91,87 +81,18 @@ export function partsOf(depends: string, version: string): string[] {
   return parts;
 }
 
-async function sha256(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
-  return hash.digest('hex');
-}
-
-function mirror(): string {
-  const url = process.env['IAA_ZSWAP_DEBIAN_MIRROR'] || 'http://deb.debian.org/debian';
-  // It becomes a word of a sources.list line.
-  if (!/^(https?|file):\/\/[^\s[\]]+$/.test(url)) {
-    throw new UsageError(`IAA_ZSWAP_DEBIAN_MIRROR is not the address of a Debian mirror: ${url}`);
-  }
-  return url;
-}
-
-/** apt with lists, state and cache of its own: the machine's are neither read nor changed. Its proxies hold. */
-class Apt {
-  readonly folder: string;
-
-  constructor(folder: string) {
-    this.folder = folder;
-  }
-
-  async prepare(): Promise<void> {
-    const { folder } = this;
-    await mkdir(join(folder, 'lists', 'partial'), { recursive: true });
-    await mkdir(join(folder, 'archives', 'partial'), { recursive: true });
-    await writeFile(join(folder, 'status'), '');
-    await writeFile(
-      join(folder, 'sources.list'),
-      `deb [arch=amd64 signed-by=${keyring}] ${mirror()} ${suite} main\n`,
-    );
-    const settings = {
-      'Dir::State': folder,
-      'Dir::State::lists': join(folder, 'lists'),
-      'Dir::State::status': join(folder, 'status'),
-      'Dir::Cache': folder,
-      'Dir::Cache::archives': join(folder, 'archives'),
-      'Dir::Etc::sourcelist': join(folder, 'sources.list'),
-      'Dir::Etc::sourceparts': '/dev/null',
-      'Dir::Etc::preferences': '/dev/null',
-      'Dir::Etc::preferencesparts': '/dev/null',
-      'Dir::Log': folder,
-      'APT::Architecture': 'amd64',
-      'APT::Architectures': 'amd64',
-      // As root, apt would otherwise fetch as _apt, who cannot enter a folder in root's home.
-      'APT::Sandbox::User': '',
-      'APT::Update::Error-Mode': 'any',
-      'Acquire::Languages': 'none',
-      'Acquire::Retries': '2',
-    };
-    const lines = Object.entries(settings).map(([name, value]) => `${name} "${value}";\n`);
-    // The machine's hooks are about the machine's own lists.
-    const hooks = ['Pre-Invoke', 'Post-Invoke', 'Post-Invoke-Success'];
-    lines.push(...hooks.map((hook) => `#clear APT::Update::${hook};\n`), '#clear APT::Architectures;\n');
-    await writeFile(join(folder, 'apt.conf'), lines.join(''));
-  }
-
-  run(program: 'apt-get' | 'apt-cache', ...args: string[]): Promise<string> {
-    // -c is read after the machine's own configuration and so wins over it.
-    return command(
-      [program, '-q', '-c', join(this.folder, 'apt.conf'), ...args],
-      join(this.folder, 'archives'),
-    );
-  }
-}
-
 /** All packages of the newest kernel. */
-async function resolveKernel(apt: Apt): Promise<KernelPackage[]> {
-  const packages = new Map<string, KernelPackage>();
+async function resolveKernel(apt: Apt): Promise<DebianPackage[]> {
+  const packages = new Map<string, DebianPackage>();
   let version: string | undefined;
   const queue: string[] = [newest];
   for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
     if (packages.has(name)) continue;
     const wanted = version === undefined ? name : `${name}=${version}`;
-    const control = parseControl(await apt.run('apt-cache', '--no-all-versions', 'show', wanted));
+    const control = await apt.show(wanted);
     version ??= control['Version'];
-    if (version === undefined || control['SHA256'] === undefined) {
-      throw new VmError(`apt knows no package ${wanted} in ${suite}`);
-    }
-    packages.set(name, { name, version, sha256: control['SHA256'] });
+    if (version === undefined) throw new VmError(`apt knows no package ${wanted} in the suite it reads`);
+    packages.set(name, { name, version, sha256: sumOf(control, wanted) });
     queue.push(...partsOf(control['Depends'] ?? '', version));
   }
   return [...packages.values()];
@@ -179,145 +100,100 @@ async function resolveKernel(apt: Apt): Promise<KernelPackage[]> {
 
 /** Unpacks the packages into `folder` and gives the release of the kernel in them. */
 async function unpack(debs: readonly string[], folder: string): Promise<string> {
-  for (const deb of debs) await command(['dpkg-deb', '-x', deb, folder], folder);
+  await unpackDebs(debs, folder);
+  // Before 6.19 the modules are in the package of the image, and what boots is in /boot.
   const image = debs
-    .map((deb) => /linux-modules-(\d[^_]*)_/.exec(deb)?.[1])
+    .map((deb) => /linux-(?:modules|image)-(\d[^_]*)_/.exec(deb)?.[1])
     .find((name) => name !== undefined);
   if (image === undefined) throw new VmError(`no linux-modules-RELEASE among the packages of ${newest}`);
+  const modules = join(folder, modulesPath(image));
+  if (await isThere(join(folder, 'lib'))) {
+    await mkdir(dirname(dirname(modules)), { recursive: true });
+    await rename(join(folder, 'lib', 'modules'), dirname(modules));
+    await rm(join(folder, 'lib'), { recursive: true });
+  }
+  for (const name of ['vmlinuz', 'config']) {
+    const inBoot = join(folder, 'boot', `${name}-${image}`);
+    if (await isThere(inBoot)) await rename(inBoot, join(modules, name));
+  }
   // depmod and modprobe have /lib/modules compiled in.
   await symlink('usr/lib', join(folder, 'lib'));
   await command(['depmod', '-b', folder, image], folder);
   return image;
 }
 
-async function requireSpace(folder: string): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize >= neededBytes) return;
-  throw new RequirementError(
-    `${folder} has ${Math.round((bavail * bsize) / 1e6)} MB free, a guest kernel needs ${neededBytes / 1e6} MB`,
-    { hint: 'free some space, or set IAA_ZSWAP_CACHE to another folder' },
-  );
-}
-
 const modulesPath = (release: string): string => join('usr', 'lib', 'modules', release);
 
-/** Fetches Debian's newest kernel into the cache, unless it is there already, and makes it the one to boot. */
-export function fetchKernel(progress: (line: string) => void): Promise<CachedKernel> {
-  return withFileErrors(() => fetchNewest(progress));
-}
-
-async function fetchNewest(progress: (line: string) => void): Promise<CachedKernel> {
-  const cache = await ownFolder(cacheFolder());
-  await access(keyring).catch((cause: unknown) => {
-    throw new RequirementError(`${keyring} is missing: Debian's packages cannot be verified`, {
-      cause,
-      hint: 'apt-get install debian-archive-keyring',
-    });
-  });
-  const lock = native().tryLock(join(cache, 'lock'));
-  if ('errno' in lock) {
-    throw new VmError(`${cache}: another process is fetching a kernel (${lock.code})`, {
-      hint: 'wait for it to end and try again',
+/**
+ * Fetches the newest kernel of a suite of Debian into the cache, unless it is there already. Without a suite it is
+ * Debian's newest, and the one to boot from then on. Throws RequirementError, VmError, UsageError.
+ */
+export function fetchKernel(progress: (line: string) => void, suite?: string): Promise<CachedKernel> {
+  if (suite !== undefined && !/^[a-z][a-z0-9.-]{0,63}$/.test(suite)) {
+    throw new UsageError(`not the name of a Debian suite: ${suite}`, {
+      hint: 'as trixie, bookworm-backports',
     });
   }
+  return withFileErrors(() => fetchFrom(suite ?? backports, suite === undefined, progress));
+}
+
+async function fetchFrom(
+  suite: string,
+  makeCurrent: boolean,
+  progress: (line: string) => void,
+): Promise<CachedKernel> {
+  const cache = await ownFolder(cacheFolder());
+  const lock = lockCache(cache);
   try {
-    const apt = new Apt(join(cache, 'apt'));
-    await apt.prepare();
-    await requireSpace(cache);
-    progress(`looking for Debian's newest kernel at ${mirror()}`);
-    await fromNetwork(apt.run('apt-get', 'update'));
+    await requireSpace(cache, 'a guest kernel', neededBytes);
+    const apt = await Apt.open(join(cache, 'apt'), [suite], progress);
     const packages = await resolveKernel(apt);
     const version = packages[0]?.version ?? '';
     const folder = join(cache, 'guest', version);
-    const have = await access(join(folder, 'guest.json')).then(
-      () => true,
-      () => false,
-    );
-    if (!have) {
+    if (!(await isThere(join(folder, 'guest.json')))) {
       progress(`fetching ${newest} ${version}`);
-      await install(apt, packages, version, folder);
+      await install(apt, suite, packages, folder);
     }
-    await writeFile(join(cache, 'guest', 'current'), `${version}\n`);
+    if (makeCurrent) await writeFile(join(cache, 'guest', 'current'), `${version}\n`);
     return await readKernel(folder);
   } finally {
     lock.release();
   }
 }
 
-async function fromNetwork(answer: Promise<string>): Promise<string> {
-  return answer.catch((cause: unknown) => {
-    const why = isLabError(cause) ? cause.message : String(cause);
-    throw new RequirementError(`the guest's kernel cannot be fetched: ${why}`, {
-      cause,
-      hint: `check the network and its proxy, or set IAA_ZSWAP_DEBIAN_MIRROR to a mirror with ${suite}`,
-    });
-  });
-}
-
 async function install(
   apt: Apt,
-  packages: readonly KernelPackage[],
-  version: string,
+  suite: string,
+  packages: readonly DebianPackage[],
   folder: string,
 ): Promise<void> {
-  const archives = join(apt.folder, 'archives');
-  await rm(archives, { recursive: true, force: true });
-  await mkdir(join(archives, 'partial'), { recursive: true });
-  await fromNetwork(apt.run('apt-get', 'download', ...packages.map((one) => `${one.name}=${version}`)));
-  const debs: string[] = [];
-  for (const { name, sha256: expected } of packages) {
-    // apt writes the epoch's colon as %3a; a kernel's version has none.
-    const deb = join(archives, `${name}_${version}_amd64.deb`);
-    if ((await sha256(deb)) !== expected) throw new VmError(`${deb} is not what Debian's index says it is`);
-    debs.push(deb);
-  }
-  await mkdir(dirname(folder), { recursive: true });
-  // Unpacked beside its place and moved there whole, so that a folder with guest.json is complete.
-  const partial = await mkdtemp(`${folder}.`);
-  try {
+  const version = packages[0]?.version ?? '';
+  const debs = await apt.download(packages);
+  await intoPlace(folder, async (partial) => {
     const release = await unpack(debs, partial);
     const modules = modulesPath(release);
     const dep = await readFile(join(partial, modules, 'modules.dep'), 'utf8');
     const used = ['vmlinuz', 'config', 'modules.dep', ...loadOrder(dep, bootModules)];
-    const files: Record<string, string> = {};
-    for (const name of used) files[join(modules, name)] = await sha256(join(partial, modules, name));
-    const kernel: GuestKernel = { schemaVersion: 1, version, release, packages, files };
-    await writeFile(join(partial, 'guest.json'), `${JSON.stringify(kernel, undefined, 2)}\n`);
-    await rm(folder, { recursive: true, force: true });
-    await rename(partial, folder);
-  } finally {
-    await rm(partial, { recursive: true, force: true });
-  }
-  await rm(archives, { recursive: true, force: true });
+    const paths = used.map((name) => join(modules, name));
+    const content = { version, release, suite, packages };
+    await writeManifest<GuestKernel>(partial, 'guest.json', content, paths);
+  });
+  await apt.clear();
 }
 
 /** Reads a kernel of the cache and checks the files that booting reads against its manifest. */
 async function readKernel(folder: string): Promise<CachedKernel> {
-  const broken = (what: string, cause?: unknown): VmError =>
-    new VmError(`${what}: the guest's kernel in the cache is damaged`, {
-      cause,
-      hint: `remove ${folder}; it is fetched again`,
-    });
-  let kernel: GuestKernel;
-  try {
-    kernel = JSON.parse(await readFile(join(folder, 'guest.json'), 'utf8')) as GuestKernel;
-  } catch (cause) {
-    throw broken(join(folder, 'guest.json'), cause);
-  }
-  if (kernel.schemaVersion !== 1) throw broken(join(folder, 'guest.json'));
-  for (const [name, expected] of Object.entries(kernel.files)) {
-    const file = join(folder, name);
-    const found = await sha256(file).catch((cause: unknown) => {
-      throw broken(file, cause);
-    });
-    if (found !== expected) throw broken(file);
-  }
+  const kernel = await readManifest<GuestKernel>(folder, 'guest.json', "the guest's kernel");
   const modules = join(folder, modulesPath(kernel.release));
   return { kernel, folder, modules, vmlinuz: join(modules, 'vmlinuz') };
 }
 
-/** The kernel to boot: the cache's current one, or Debian's newest when the cache has none. Only then the network is used. */
-export async function ensureKernel(progress: (line: string) => void): Promise<CachedKernel> {
+/**
+ * The kernel to boot: that of the cache with this Debian version or release, else the cache's current one, or Debian's
+ * newest when the cache has none; only then the network is used. Throws UsageError for one that the cache has not.
+ */
+export async function ensureKernel(progress: (line: string) => void, wanted?: string): Promise<CachedKernel> {
+  if (wanted !== undefined) return cachedKernel(wanted);
   const cache = await ownFolder(cacheFolder());
   const version = await readFile(join(cache, 'guest', 'current'), 'utf8').then(
     (text) => text.trim(),
@@ -325,9 +201,20 @@ export async function ensureKernel(progress: (line: string) => void): Promise<Ca
   );
   if (version === undefined || !/^[\w.+~-]+$/.test(version)) return fetchKernel(progress);
   const folder = join(cache, 'guest', version);
-  const present = await access(folder).then(
-    () => true,
-    () => false,
-  );
-  return present ? readKernel(folder) : fetchKernel(progress);
+  return (await isThere(folder)) ? readKernel(folder) : fetchKernel(progress);
+}
+
+async function cachedKernel(wanted: string): Promise<CachedKernel> {
+  const guests = join(await ownFolder(cacheFolder()), 'guest');
+  const known: string[] = [];
+  for (const name of await readdir(guests).catch(() => [])) {
+    const folder = join(guests, name);
+    if (!(await isThere(join(folder, 'guest.json')))) continue;
+    const found = await readKernel(folder);
+    if (name === wanted || found.kernel.release === wanted) return found;
+    known.push(found.kernel.release);
+  }
+  throw new UsageError(`the cache has no kernel ${wanted}`, {
+    hint: `it has ${known.join(', ') || 'none'}; 'iaa-zswap vm fetch --suite SUITE' fetches another`,
+  });
 }

@@ -69,10 +69,10 @@ void measure_touched(std::size_t bytes, int rounds) {
   const Content ratio = content({.kind = ContentKind::kRatio, .ratio = 2.5});
   const std::vector<std::pair<std::string_view, std::function<void()>>> passes = {
       {"plain store loop", [&] { store_plainly(area); }},
-      {"counter", [&] { counter.fill(area, 0, 1, 0); }},
-      {"zero", [&] { zero.fill(area, 0, 1, 0); }},
-      {"ratio:2.5", [&] { ratio.fill(area, 0, 1, 0); }},
-      {"random", [&] { random.fill(area, 0, 1, 0); }},
+      {"counter", [&] { counter.fill(area, {}); }},
+      {"zero", [&] { zero.fill(area, {}); }},
+      {"ratio:2.5", [&] { ratio.fill(area, {}); }},
+      {"random", [&] { random.fill(area, {}); }},
   };
   for (const auto& [name, pass] : passes) pass();
   for (int round = 0; round < rounds; ++round) {

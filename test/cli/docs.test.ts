@@ -52,10 +52,9 @@ function blocks(document: string): Block[] {
       .map((part) => {
         const end = part.indexOf('\n');
         // A trailing comment explains; it is not a word.
-        const words = part
-          .slice(0, end)
-          .replace(/\s+# .*$/, '')
-          .split(/\s+/);
+        const line = part.slice(0, end).replace(/\s+# .*$/, '');
+        // What is in quotes is one word, as in a shell.
+        const words = line.match(/'[^']*'|\S+/g) ?? [];
         return { words, output: part.slice(end + 1) };
       });
     return { document, where: `${document}:${line}`, machine, commands };

@@ -52,8 +52,8 @@ describe('the packed package', () => {
       'dist/cli.js',
       'dist/index.js',
       'dist/testing.js',
-      'dist/types/index.d.ts',
-      'dist/types/testing/index.d.ts',
+      'dist/index.d.ts',
+      'dist/testing.d.ts',
       'experiments/usemem-small.yaml',
       'native/addon.cc',
     ]) {
@@ -91,7 +91,7 @@ describe('the packed package', () => {
   });
 
   it('has built its helpers', () => {
-    for (const name of ['usemem', 'launch', 'guest_init']) {
+    for (const name of ['usemem', 'madvise', 'launch', 'guest_init']) {
       const built = helperPath(name).replace(packageRoot(), join(folder, 'app/node_modules/iaa-zswap'));
       assert.ok(existsSync(built), built);
     }

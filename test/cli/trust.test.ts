@@ -21,7 +21,9 @@ describe('the program as root', { skip: process.geteuid?.() === 0 ? false : 'nee
     for (const file of [
       'package.json',
       'dist/cli.js',
-      ...['iaa_zswap.node', 'usemem', 'launch', 'guest_init'].map((name) => `build/Release/${name}`),
+      ...['iaa_zswap.node', 'usemem', 'madvise', 'launch', 'guest_init'].map(
+        (name) => `build/Release/${name}`,
+      ),
     ]) {
       cpSync(join(packageRoot(), file), join(installation, file));
     }

@@ -76,7 +76,7 @@ for (const [experimentName, text] of Object.entries(experiments)) {
         const state = mkdtempSync(join(tmpdir(), 'iaa-zswap-cycle-'));
         try {
           const first = await planNow();
-          await applyPlan(host, first.plan, first.inventory, state);
+          await applyPlan(host, first.plan, { inventory: first.inventory, stateDirectory: state });
           assert.deepEqual(await verify(host, first.plan), []);
           const after = settingsOf(tree);
           const second = (await planNow()).plan.steps.filter((step) => step.affects === 'machine');

@@ -64,6 +64,17 @@ const stages: { name: string; code: string; exit?: number }[] = [
       });`,
   },
   {
+    name: 'with a sampler running',
+    code: "addon.openHostRoot('/', false).sample(['/proc/vmstat'], ['flat'], 1e6, 1 << 20);",
+  },
+  {
+    name: 'at process.exit with samplers running',
+    code: `for (let i = 0; i < 10; i += 1)
+        addon.openHostRoot('/', false).sample(['/proc/vmstat'], ['flat'], 1e6 + i, 1 << 20).take();
+      setTimeout(() => process.exit(3), 50);`,
+    exit: 3,
+  },
+  {
     name: 'with a lock held',
     code: "if ('errno' in addon.tryLock(process.cwd() + '/lock')) process.exit(1);",
   },
@@ -98,6 +109,8 @@ const workerStages: Record<string, string> = {
     const root = addon.openHostRoot(workerData, true);
     for (let i = 0; i < 20; i += 1) { root.readMany(['/value']); root.write('/value', Buffer.from('1')); }
     process.exit(0);`,
+  'returns with a sampler running': `
+    addon.openHostRoot('/', false).sample(['/proc/vmstat'], ['flat'], 1e6, 1 << 20);`,
   'returns with a lock held': "addon.tryLock(workerData + '/lock');",
   'has its writer idle': `
     const root = addon.openHostRoot(workerData, true);
@@ -235,6 +248,7 @@ test('roots that nobody knows any more are collected with their threads and desc
      const count = () => fs.readdirSync('/proc/self/task').length + ' ' + fs.readdirSync('/proc/self/fd').length;
      const use = async () => {
        const root = addon.openHostRoot(process.cwd(), true);
+       root.sample(['/proc/vmstat'], ['flat'], 1e6, 1 << 20);
        await Promise.all([root.readMany(['/value']), root.write('/value', Buffer.from('1'))]);
      };
      const tick = () => new Promise((resolve) => setTimeout(resolve, 10));

@@ -3,7 +3,13 @@ import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { native } from '../../src/native/load.js';
-import type { NativeAddon, NativeCompressor, NativeHostRoot, NativeLock } from '../../src/native/surface.js';
+import type {
+  NativeAddon,
+  NativeCompressor,
+  NativeHostRoot,
+  NativeLock,
+  NativeSampler,
+} from '../../src/native/surface.js';
 import { tempDirectory } from '../support/temp-directory.js';
 
 // The compiler holds these lists to the interfaces, the tests hold the addon to these lists.
@@ -15,6 +21,7 @@ const exported: Record<keyof NativeAddon, true> = {
   openModel: true,
   modelConstants: true,
   modelCounters: true,
+  openAccelConfig: true,
 };
 const compressorMethods: Record<keyof NativeCompressor, true> = {
   compress: true,
@@ -24,12 +31,21 @@ const compressorMethods: Record<keyof NativeCompressor, true> = {
 const rootMethods: Record<keyof NativeHostRoot, true> = {
   readMany: true,
   write: true,
+  append: true,
   mkdir: true,
   rmdir: true,
   list: true,
   readlink: true,
   statfsMagic: true,
+  sample: true,
   close: true,
+};
+const samplerMethods: Record<keyof NativeSampler, true> = {
+  files: true,
+  startNs: true,
+  take: true,
+  statistics: true,
+  stop: true,
 };
 const lockMethods: Record<keyof NativeLock, true> = { release: true };
 
@@ -56,6 +72,10 @@ test('the addon exports what surface.ts declares, and nothing else', (t) => {
   assert.deepEqual(names.sort(), Object.keys(exported).sort());
   const root = rootAt('/', false);
   assert.deepEqual(methodsOf(root), Object.keys(rootMethods).sort());
+  const sampler = root.sample(['/proc/vmstat'], ['flat'], 1e9, 1024);
+  assert.ok(!('errno' in sampler));
+  assert.deepEqual(methodsOf(sampler), Object.keys(samplerMethods).sort());
+  sampler.stop();
   root.close();
   const lock = lockOn(join(tempDirectory(t), 'lock'));
   assert.deepEqual(methodsOf(lock), Object.keys(lockMethods).sort());
@@ -101,11 +121,26 @@ const misuse: { name: string; good: unknown[]; wrong: unknown[][] }[] = [
       ['1', 1, null, undefined, [49], new ArrayBuffer(1), new Uint16Array(1), new Int8Array(1)],
     ],
   },
+  {
+    name: 'append',
+    good: ['/x', Buffer.from('1')],
+    wrong: [notPaths, ['1', 1, null, undefined, [49], new ArrayBuffer(1)]],
+  },
   { name: 'mkdir', good: ['/x'], wrong: [notPaths] },
   { name: 'rmdir', good: ['/x'], wrong: [notPaths] },
   { name: 'list', good: ['/x'], wrong: [notPaths] },
   { name: 'readlink', good: ['/x'], wrong: [notPaths] },
   { name: 'statfsMagic', good: ['/x'], wrong: [notPaths] },
+  {
+    name: 'sample',
+    good: [['/x'], ['flat'], 1e6, 1024],
+    wrong: [
+      ['/x', null, undefined, {}, ...notPaths.map((value) => ['/x', value])],
+      ['flat', null, undefined, {}, ['other'], [''], [7], [null], [undefined], [], ['flat', 'flat']],
+      [0, -1, 1.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, '1', 1n, null, undefined],
+      [0, -1, 1.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, '1', 1n, null, undefined],
+    ],
+  },
   { name: 'close', good: [], wrong: [] },
 ];
 
@@ -221,6 +256,20 @@ test('writes take effect and settle in the order they were asked for', async (t)
   root.close();
 });
 
+test('what is appended stands behind what is there, and makes no file', async (t) => {
+  const directory = tempDirectory(t);
+  writeFileSync(join(directory, 'list'), 'a\n');
+  const root = rootAt(directory, true);
+  assert.equal(await root.append('/list', Buffer.from('b\n')), undefined);
+  assert.equal(readFileSync(join(directory, 'list'), 'utf8'), 'a\nb\n');
+  assert.deepEqual(await root.append('/none', Buffer.from('b')), {
+    errno: 2,
+    code: 'ENOENT',
+    syscall: 'openat2',
+  });
+  root.close();
+});
+
 test('the bytes of a write are those at the time of the call', async (t) => {
   const directory = tempDirectory(t);
   writeFileSync(join(directory, 'value'), '');
@@ -264,6 +313,7 @@ test('a closed root ends what is under way and answers EBADF from then on', asyn
   assert.deepEqual(await root.list('/'), closed);
   assert.deepEqual(await root.readlink('/x'), closed);
   assert.deepEqual(await root.statfsMagic('/'), closed);
+  assert.deepEqual(root.sample(['/x'], ['flat'], 1e6, 1), closed);
 });
 
 test('a root that cannot be opened is a failure, not an exception', (t) => {

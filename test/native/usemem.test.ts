@@ -27,6 +27,8 @@ interface Sleeping {
   readonly process: ChildProcess;
   /** Process ids in the order of the forks: process 0, process 1, ... */
   readonly pids: readonly number[];
+  /** What has been printed so far. */
+  stdout(): string;
   /** Resolves with all that was printed, once it is over. */
   readonly ended: Promise<{ code: number | null; signal: string | null; stdout: string; stderr: string }>;
 }
@@ -59,7 +61,7 @@ async function sleeping(
     assert.equal(over, false, `it ended before its work was done: ${stderr}`);
   }
   assert.ok(child.pid !== undefined);
-  return { process: child, pids: childrenOf(child.pid), ended };
+  return { process: child, pids: childrenOf(child.pid), stdout: () => stdout, ended };
 }
 
 /** The memory that a sleeping usemem process has written: the lowest anonymous mapping that is large enough. */
@@ -120,6 +122,22 @@ describe('the lines', () => {
       Array(4).fill(262144n),
     );
     assert.equal(output.freeUsecs.length, 4);
+  });
+
+  test('of a second look at the memory are no throughput', () => {
+    const { code, stdout } = usemem('-O', '-n', '2', '-r', '3', '-Z', '1m');
+    assert.equal(code, 0);
+    const output = parseUsemem(stdout);
+    // An eighth for the allocation, and three passes; then three that read.
+    assert.deepEqual(
+      output.processes.map(({ bytes }) => bytes),
+      [3276800n, 3276800n],
+    );
+    assert.deepEqual(
+      output.readAgain.map(({ bytes }) => bytes),
+      [3145728n, 3145728n],
+    );
+    assert.equal(stdout.match(/\n/g)?.length, 6);
   });
 
   test('of the work come before the sleep, those of the freeing after it', () => {
@@ -189,6 +207,30 @@ describe('the memory', () => {
     }
   });
 
+  test('holds, in random order, its own index or nothing in each word', async (t) => {
+    const memory = await written(t, '-R');
+    const words = new BigUint64Array(memory.buffer, memory.byteOffset, mebibyte / 8);
+    const met = words.filter((word, index) => index > 0 && word === BigInt(index)).length;
+    assert.equal(words.filter((word) => word !== 0n).length, met);
+    // Of n draws from n, n (1 - 1/e) are met.
+    assert.ok(Math.abs(met / words.length - 0.632) < 0.01, `${met}`);
+    assert.ok(memory.equals(await written(t, '-R', '--seed', '0')));
+    assert.ok(!memory.equals(await written(t, '-R', '--seed', '1')));
+  });
+
+  test('is not there when it is only read', async (t) => {
+    const residentKiB = async (...args: string[]) => {
+      const run = await sleeping(t, 1, [...args, '-s', '60', '32m']);
+      const status = readFileSync(`/proc/${run.pids[0]}/status`, 'utf8');
+      run.process.kill('SIGKILL');
+      await run.ended;
+      return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]);
+    };
+    assert.ok((await residentKiB('-o')) < 4096);
+    assert.ok((await residentKiB('-o', '-w')) < 4096);
+    assert.ok((await residentKiB()) >= 32768);
+  });
+
   test('holds zeros', async (t) => {
     assert.ok((await written(t, '--content', 'zero')).equals(Buffer.alloc(mebibyte)));
   });
@@ -218,6 +260,50 @@ describe('-b', () => {
     const { code, stdout, stderr } = usemem('-O', '-b', '100000', '1m');
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(stderr, /^usemem: -b 100000 is no interval for \d+ online CPUs; use a smaller one\n$/);
+  });
+});
+
+describe('-x', () => {
+  const freed = (stdout: string) => stdout.match(/usecs to free memory/g)?.length ?? 0;
+
+  /** Two processes that have done their work and sleep a second; the second is stopped meanwhile. */
+  async function withOneStopped(t: TestContext, ...args: string[]) {
+    const run = await sleeping(t, 2, [...args, '-s', '1', '1m']);
+    const held = run.pids[1] ?? 0;
+    process.kill(held, 'SIGSTOP');
+    await sleep(1500);
+    return { run, held };
+  }
+
+  test('has nobody free before all are through', async (t) => {
+    const { run, held } = await withOneStopped(t, '-x');
+    assert.equal(freed(run.stdout()), 0);
+    process.kill(held, 'SIGCONT');
+    const { code, stdout } = await run.ended;
+    assert.deepEqual([code, freed(stdout)], [0, 2]);
+  });
+
+  test('waits for nobody who has ended', async (t) => {
+    const { run, held } = await withOneStopped(t, '-x');
+    process.kill(held, 'SIGKILL');
+    const { code, stdout } = await run.ended;
+    assert.deepEqual([code, freed(stdout)], [1, 1]);
+  });
+
+  test('is what makes them wait', async (t) => {
+    const { run, held } = await withOneStopped(t);
+    assert.equal(freed(run.stdout()), 1);
+    process.kill(held, 'SIGCONT');
+    assert.equal((await run.ended).code, 0);
+  });
+});
+
+describe('-e', () => {
+  test('takes its time for every page', () => {
+    const usecs = (...args: string[]) => parseUsemem(usemem('-O', ...args).stdout).processes[0]?.usecs ?? 0n;
+    // 256 pages.
+    assert.ok(usecs('-e', '1m', '1m') >= 256_000n);
+    assert.ok(usecs('-e', '500u', '-R', '-j', '4k', '1m') >= 120_000n);
   });
 });
 
@@ -278,7 +364,10 @@ describe('the command line', () => {
     ['-O', '1x'],
     ['-O', '1m', '1m'],
     ['-O', '-n', '0', '1m'],
-    ['-O', '-R', '1m'],
+    ['-O', '-M', '1m'],
+    ['-O', '-e', '1s', '1m'],
+    ['-O', '-y', '-u', '64k', '1m'],
+    ['-O', '-o', '--content', 'zero', '1m'],
     ['-O', '--numa-cpu', '0', '1m'],
     ['-O', '-s'],
     ['-O', '-j', '3', '1m'],
@@ -298,11 +387,22 @@ describe('the command line', () => {
     assert.deepEqual([code, stderr], [0, '']);
     for (const option of [
       ...['-n, --nproc', '-t, --thread', '-b, --bind', '-O, --anonymous', '-w, --open-rw', '-s, --sleep'],
-      ...['-u, --unit', '-j, --step', '--init-time', '--content', '--seed', '-h, --help'],
+      ...['-o, --readonly', '-R, --random', '-r, --repeat', '-Z, --read-again', '-y, --sync-rw'],
+      ...[
+        '-x, --sync-free',
+        '-e, --delay',
+        '-q, --quiet',
+        '-u, --unit',
+        '-j, --step',
+        '--init-time',
+        '--content',
+        '--seed',
+        '-h, --help',
+      ],
     ]) {
       assert.ok(stdout.includes(option), option);
     }
-    assert.match(stdout, /--open-rw +no effect/);
+    assert.match(stdout, /--quiet +no effect/);
     assert.ok(stdout.split('\n').every((line) => line.length <= 100));
   });
 });

@@ -35,8 +35,11 @@ export function dyingHost(
     settled: () => host.settled(),
     list: (path) => host.list(path),
     readlink: (path) => host.readlink(path),
+    sample: (spec) => host.sample(spec),
+    start: (argv, outputFile) => host.start(argv, outputFile),
     now: () => host.now(),
     delay: (ms) => host.delay(ms),
+    [Symbol.asyncDispose]: () => host.close(),
     close: () => host.close(),
     exec: (argv: readonly string[], options?: ExecOptions) => host.exec(argv, options),
     write: (path: HostPath, text: string, options?: WriteOptions) =>

@@ -111,7 +111,7 @@ export class FaultTrial {
       return undefined;
     });
     return withState(async (state) => {
-      await applyPlan(counting, made, inventory, state);
+      await applyPlan(counting, made, { inventory, stateDirectory: state });
       const applied = settingsOf(tree);
       const applies = changes.splice(0);
       await restoreHost(counting, state);
@@ -185,7 +185,10 @@ export class FaultTrial {
     const label = this.#label('restore', this.#case.undoes, at, fault);
     const tree = treeOf(this.#case.entries);
     return withState(async (state) => {
-      await applyPlan(mockOf(tree), this.#case.plan, this.#case.inventory, state);
+      await applyPlan(mockOf(tree), this.#case.plan, {
+        inventory: this.#case.inventory,
+        stateDirectory: state,
+      });
       let stateAtDeath: string | undefined;
       const host = faultyHost(
         mockOf(tree),
@@ -220,7 +223,12 @@ export class FaultTrial {
     const host = faultyHost(mockOf(tree), faultOf, () => {
       stateAtDeath = copyOf(state);
     });
-    const outcome = await exitOf(applyPlan(host, this.#case.plan, this.#case.inventory, state));
+    const outcome = await exitOf(
+      applyPlan(host, this.#case.plan, {
+        inventory: this.#case.inventory,
+        stateDirectory: state,
+      }),
+    );
     if (outcome.exitCode === 0)
       assert.ok(isSame(settingsOf(tree), this.#case.applied), 'applied, in spite of a fault');
     return { ...outcome, stateAtDeath };

@@ -118,8 +118,11 @@ export function faultyHost(
     list: looking((path) => host.list(path)),
     readlink: looking((path) => host.readlink(path)),
     launch: looking((workload, cgroup) => host.launch(workload, cgroup)),
+    sample: (spec) => host.sample(spec),
+    start: (argv, outputFile) => host.start(argv, outputFile),
     now: () => host.now(),
     delay: (ms) => host.delay(ms),
+    [Symbol.asyncDispose]: () => host.close(),
     close: () => host.close(),
     async settled() {
       // What the kernel makes of a late write comes too late for anybody to see.

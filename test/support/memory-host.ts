@@ -4,19 +4,21 @@
  * text is said by the test: reactions to writes, injected errnos, writes that hang.
  */
 import { constants } from 'node:os';
-import { CommandError, HostIoError, type HostOperation } from '../../src/errors.js';
+import { CommandError, HostIoError, type HostOperation, RequirementError } from '../../src/errors.js';
 import { hintFor } from '../../src/host/hints.js';
 import type {
   ExecOptions,
   ExecResult,
   Host,
   ReadOutcome,
+  RunningTool,
   RunningWorkload,
   WorkloadSpec,
   WriteOptions,
 } from '../../src/host/host.js';
 import { offeredTextsOf, textsOf } from '../../src/host/outcome.js';
 import { type HostPath, hostPath } from '../../src/host/path.js';
+import type { Sampling } from '../../src/host/sampling.js';
 
 export type ErrnoName = keyof typeof constants.errno;
 
@@ -43,6 +45,7 @@ const syscalls: Readonly<Record<HostOperation, string>> = {
   rmdir: 'unlinkat',
   open: 'open',
   statfs: 'fstatfs',
+  sample: 'openat2',
 };
 
 function parentOf(path: string): string {
@@ -67,6 +70,8 @@ export class MemoryHost implements Host {
   nowNs = 0n;
   /** Answers exec(); without it every program is missing. */
   onExec: ((argv: readonly string[]) => ExecResult | Promise<ExecResult>) | undefined;
+  /** Answers start(); without it every program is missing. */
+  onStart: ((argv: readonly string[], outputFile: string) => RunningTool) | undefined;
   /** Answers launch(); without it nothing can be launched. */
   onLaunch: ((workload: WorkloadSpec, cgroup: string) => RunningWorkload) | undefined;
   /** Called after a directory was made: a cgroup's files appear here. */
@@ -208,9 +213,18 @@ export class MemoryHost implements Host {
     return this.onExec(argv);
   }
 
+  async start(argv: readonly string[], outputFile: string): Promise<RunningTool> {
+    if (this.onStart === undefined) throw new CommandError(argv, 'no such program');
+    return this.onStart(argv, outputFile);
+  }
+
   launch(workload: WorkloadSpec, cgroup: HostPath): RunningWorkload {
     if (this.onLaunch === undefined) throw new CommandError(workload.argv, 'no such program');
     return this.onLaunch(workload, cgroup);
+  }
+
+  async sample(): Promise<Sampling> {
+    throw new RequirementError('nothing is sampled in memory');
   }
 
   delay(ms: number): Promise<void> {
@@ -221,6 +235,8 @@ export class MemoryHost implements Host {
   now(): bigint {
     return this.nowNs;
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
 
   async close(): Promise<void> {}
 

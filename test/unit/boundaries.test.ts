@@ -76,6 +76,7 @@ const mayImport: Readonly<
 > = {
   errors: { values: [] },
   version: { values: [] },
+  random: { values: [] },
   native: { values: ['errors', 'bindings'] },
   host: { values: ['errors', 'native', 'execa'] },
   kernel: {
@@ -90,15 +91,27 @@ const mayImport: Readonly<
   },
   apply: { values: ['errors', 'host', 'kernel', 'native', 'plan'], types: [] },
   run: { values: ['errors', 'host', 'collect', 'apply'], types: [] },
-  collect: { values: ['errors', 'host'], types: ['apply', 'discover', 'experiment', 'plan'] },
+  collect: {
+    values: ['errors', 'experiment/cells', 'host', 'kernel'],
+    types: ['apply', 'discover', 'experiment', 'plan'],
+  },
   study: {
-    values: ['errors', 'host/path', 'kernel', 'run', 'host/codecs'],
+    values: [
+      'errors',
+      'experiment/cells',
+      'experiment/workload',
+      'host/path',
+      'kernel',
+      'run',
+      'host/codecs',
+    ],
     types: ['collect', 'discover', 'experiment'],
   },
-  report: { values: ['study/cells'], types: ['study'] },
+  report: { values: ['study/aa', 'study/cells', 'study/compare', 'study/gate'], types: ['study'] },
   experiment: {
     values: [
       'errors',
+      'random',
       'version',
       'host',
       'native',
@@ -116,7 +129,7 @@ const mayImport: Readonly<
   },
   testing: { values: ['errors', 'host'] },
   codec: { values: ['errors', 'native'] },
-  estimate: { values: ['errors', 'codec', 'kernel/zsmalloc'] },
+  estimate: { values: ['errors', 'random', 'codec', 'kernel/zsmalloc'] },
   model: { values: ['errors', 'native', 'kernel/iaa-mapping', 'kernel/zsmalloc'] },
   vm: { values: ['errors', 'native', 'execa'] },
   index: {
@@ -256,16 +269,33 @@ test('no import cycles, of types neither', () => {
 });
 
 describe('C++', () => {
-  const core = ['codec', 'common', 'hostfs', 'usemem', 'launch', 'guest'];
+  const core = [
+    'accfg',
+    'codec',
+    'common',
+    'crew',
+    'guest',
+    'hostfs',
+    'iax',
+    'launch',
+    'madvise',
+    'sampler',
+    'usemem',
+  ];
   const mayInclude: Readonly<Record<string, readonly string[]>> = {
+    accfg: ['accfg'],
     common: ['common'],
     hostfs: ['hostfs', 'common'],
-    usemem: ['usemem', 'common'],
+    sampler: ['sampler', 'hostfs', 'common'],
+    crew: ['crew', 'common'],
+    usemem: ['usemem', 'crew', 'common'],
+    madvise: ['madvise', 'usemem', 'crew', 'common'],
     launch: ['launch', 'common'],
     guest: ['guest', 'common'],
     codec: ['codec'],
-    napi: ['napi', 'codec', 'hostfs', 'common'],
-    'addon.cc': ['napi', 'codec', 'hostfs', 'common'],
+    iax: ['iax', 'codec', 'common'],
+    napi: ['napi', 'accfg', 'codec', 'hostfs', 'sampler', 'common'],
+    'addon.cc': ['napi', 'accfg', 'codec', 'hostfs', 'common'],
   };
 
   for (const file of filesBelow('native', /\.(?:cc|h)$/)) {

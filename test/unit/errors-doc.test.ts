@@ -43,6 +43,7 @@ const examples: errors.LabError[] = [
   new errors.StateError(''),
   new errors.WorkloadError(''),
   new errors.CommandError([], ''),
+  new errors.AccelConfigError(''),
   new errors.RecordError(''),
   new errors.CompressionError('zstd', 22, ''),
   new errors.NativeLoadError(''),

@@ -100,12 +100,23 @@ guestTest("a record made by 'vm exec' holds the exact packages of the guest's ke
     tiny,
   ];
   execFileSync(program, argv, { stdio: 'pipe' });
-  const { environment } = JSON.parse(
-    await output(guest, 'sh', '-c', 'cat /run/packages/runs/*/manifest.json'),
-  );
+  const { sessions } = JSON.parse(await output(guest, 'sh', '-c', 'cat /run/packages/runs/*/manifest.json'));
+  const [{ environment }] = sessions;
   const packages = guest.state.kernel.packages.map(({ name, version }) => [name, version]);
   assert.deepEqual(environment, Object.fromEntries(packages));
   assert.ok(packages.length > 0);
+});
+
+guestTest('the example that watches a run tells how it goes and prints its table', async (guest) => {
+  const example = join(packageRoot(), 'build/test/examples/watch-a-run.js');
+  const lines = (await output(guest, process.execPath, example, tiny, '/run/watched')).split('\n');
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith('cell ')),
+    [1, 2, 3, 4].flatMap((number) =>
+      ['apply', 'run', 'done'].map((stage) => `cell ${number} of 4: ${stage}`),
+    ),
+  );
+  assert.ok(lines.includes(' 64K folios: tiny:') && lines.includes(' 2M folios: tiny:'));
 });
 
 guestTest(

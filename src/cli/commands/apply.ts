@@ -1,10 +1,11 @@
 import { Command } from 'commander';
 import type { Receipt } from '../../apply/apply.js';
-import { openCommandHost, optionsOf, stateDirectoryOf } from '../options.js';
+import { openCommandHost, optionsOf, settingOption, stateDirectoryOf } from '../options.js';
 import { parseCell, takeHelp } from './plan.js';
 
 interface ApplyOptions {
   readonly cell: number;
+  readonly set: readonly string[];
   readonly yes?: boolean;
   readonly take?: boolean;
 }
@@ -15,6 +16,7 @@ export function applyCommand(): Command {
     .description("make the machine be as one cell of an experiment says; 'restore' puts it back")
     .argument('<file>', 'experiment file')
     .option('--cell <number>', 'cell of the matrix, from 1', parseCell, 1)
+    .addOption(settingOption())
     .option('--take', takeHelp)
     .option('--yes', 'do not ask (only changes of the live machine are asked about)')
     .action(async (file: string, _options: ApplyOptions, command: Command) => {
@@ -26,7 +28,7 @@ export function applyCommand(): Command {
       const { print, printError, toJson } = await import('../terminal.js');
       const { oneWayLines, renderPlan } = await import('../../plan/render.js');
       const signal = interruptSignal();
-      const chosen = await readCell(file, options.cell);
+      const chosen = await readCell(file, options.cell, options.set);
       const host = await openCommandHost(options, true);
       try {
         const { inventory, plan } = await planCell(host, chosen, { take: options.take ?? false });
@@ -36,13 +38,8 @@ export function applyCommand(): Command {
         } else {
           for (const line of oneWayLines(plan)) printError(line.trim());
         }
-        const { receipts, journalPath } = await applyPlan(
-          host,
-          plan,
-          inventory,
-          await stateDirectoryOf(options),
-          signal,
-        );
+        const stateDirectory = await stateDirectoryOf(options);
+        const { receipts, journalPath } = await applyPlan(host, plan, { inventory, stateDirectory, signal });
         if (options.json === true) print(toJson({ receipts, journal: journalPath }));
         else {
           print(receipts.map(receiptLine).join('\n'));

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { ExitCode } from '../../errors.js';
-import { openCommandHost, optionsOf } from '../options.js';
+import { openCommandHost, optionsOf, settingOption, settingsOf } from '../options.js';
 
 interface DoctorOptions {
+  readonly set: readonly string[];
   readonly shared?: boolean;
 }
 
@@ -18,6 +19,7 @@ export function doctorCommand(): Command {
       '--shared',
       'show who uses swap, zswap, IAA and huge pages now, and what FILE would change for them',
     )
+    .addOption(settingOption())
     .addHelpText('after', '\nExit codes: 0; 3 when FILE needs something that is missing here.')
     .action(async (file: string | undefined, _options: DoctorOptions, command: Command) => {
       const options = optionsOf<DoctorOptions>(command);
@@ -27,7 +29,8 @@ export function doctorCommand(): Command {
       const { readExperiment } = await import('../../experiment/file.js');
       const { renderDiagnoses, renderForecast, renderSharedUse } = await import('../doctor.js');
       const { print, toJson } = await import('../terminal.js');
-      const experiment = file === undefined ? undefined : await readExperiment(file);
+      const settings = await settingsOf(options.set);
+      const experiment = file === undefined ? undefined : await readExperiment(file, settings);
       const host = await openCommandHost(options, false);
       try {
         const { inventory, diagnoses } = await examine(host);

@@ -1,8 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { openCommandHost, optionsOf } from '../options.js';
+import { openCommandHost, optionsOf, settingOption } from '../options.js';
 
 interface PlanCommandOptions {
   readonly cell: number;
+  readonly set: readonly string[];
   readonly take?: boolean;
 }
 
@@ -12,13 +13,14 @@ export function planCommand(): Command {
     .description('show what an experiment would do to this machine; changes nothing')
     .argument('<file>', 'experiment file')
     .option('--cell <number>', 'cell of the matrix, from 1', parseCell, 1)
+    .addOption(settingOption())
     .option('--take', takeHelp)
     .action(async (file: string, _options: PlanCommandOptions, command: Command) => {
       const options = optionsOf<PlanCommandOptions>(command);
       const { planCell, readCell } = await import('../plan-cell.js');
       const { print, toJson } = await import('../terminal.js');
       const { renderPlan } = await import('../../plan/render.js');
-      const chosen = await readCell(file, options.cell);
+      const chosen = await readCell(file, options.cell, options.set);
       const host = await openCommandHost(options, false);
       try {
         const { plan } = await planCell(host, chosen, { take: options.take ?? false });

@@ -20,7 +20,7 @@ export function reportCommand(): Command {
     )
     .action(async (directories: string[], _options: object, command: Command) => {
       const options = optionsOf<ReportCommandOptions>(command);
-      const { published, publishedTables, tablesAgainst } = await import('../../report/published.js');
+      const { published, publishedTables } = await import('../../report/published.js');
       const { print, toJson } = await import('../terminal.js');
       if (options.published !== undefined) {
         if (directories.length > 0 || options.against !== undefined) {
@@ -45,19 +45,11 @@ export function reportCommand(): Command {
       const { readRecord } = await import('../../collect/record.js');
       const { measuredSet } = await import('../../study/cells.js');
       const { study } = await import('../../study/record.js');
-      const { usememTables } = await import('../../report/usemem-table.js');
+      const { tablesOf } = await import('../../report/tables-of.js');
       const results = [];
       for (const directory of directories) results.push(study(await readRecord(directory)));
-      if (options.json === true) {
-        print(toJson(measuredSet(results)));
-        return;
-      }
       const against = options.against === undefined ? undefined : await cellSet(published, options.against);
-      print(
-        results
-          .map((result) => (against === undefined ? usememTables(result) : tablesAgainst(result, against)))
-          .join('\n'),
-      );
+      print(options.json === true ? toJson(measuredSet(results)) : tablesOf(results, against));
     });
 }
 

@@ -2,15 +2,26 @@ import { Command } from 'commander';
 import { ExitCode, UsageError } from '../../errors.js';
 import type { RunOutcome } from '../../experiment/run.js';
 import type { Experiment } from '../../experiment/schema.js';
-import { chomp } from '../../host/codecs.js';
 import type { Host } from '../../host/host.js';
 import type { Result } from '../../study/record.js';
-import { openCommandHost, optionsOf, stateDirectoryOf } from '../options.js';
+import {
+  type CommonOptions,
+  openCommandHost,
+  optionsOf,
+  settingOption,
+  settingsOf,
+  stateDirectoryOf,
+} from '../options.js';
 import { takeHelp } from './plan.js';
 
 interface RunOptions {
+  readonly set: readonly string[];
   readonly yes?: boolean;
   readonly take?: boolean;
+  readonly resume?: boolean;
+  readonly aa?: boolean;
+  readonly traceBatch?: boolean;
+  readonly printUnit?: boolean;
 }
 
 /** `run FILE...`: runs experiments, prints their tables, puts the machine back. */
@@ -18,7 +29,18 @@ export function runCommand(): Command {
   return new Command('run')
     .description('run experiments: configure, measure, print the table, put the machine back')
     .argument('<file...>', 'experiment files')
+    .addOption(settingOption())
     .option('--take', takeHelp)
+    .option(
+      '--resume',
+      'go on with the newest record of the experiment: after a crash, a reboot, or on another kernel of its matrix',
+    )
+    .option('--aa', "measure this machine's noise: every point twice, as if A and B were two")
+    .option(
+      '--trace-batch',
+      'count how many pages zswap compresses at once and how long a page takes, by kernel probes; they cost time',
+    )
+    .option('--print-unit', 'print a systemd service that goes on with it at each boot; run nothing')
     .option('--yes', 'do not ask (only changes of the live machine are asked about)')
     .action(async (files: string[], _options: RunOptions, command: Command) => {
       const options = optionsOf<RunOptions>(command);
@@ -27,7 +49,12 @@ export function runCommand(): Command {
       const signal = interruptSignal();
       // All files are read before the first one is run.
       const experiments: [string, Experiment][] = [];
-      for (const file of files) experiments.push([file, await readExperiment(file)]);
+      const settings = await settingsOf(options.set);
+      for (const file of files) experiments.push([file, await readExperiment(file, settings)]);
+      if (options.printUnit === true) {
+        await printUnit(files, options);
+        return;
+      }
       const host = await openCommandHost(options, true);
       try {
         if (options.yes !== true) await ask(host, experiments, options.take ?? false, signal);
@@ -39,6 +66,9 @@ export function runCommand(): Command {
               stateDirectory,
               signal,
               take: options.take ?? false,
+              resume: options.resume ?? false,
+              aa: options.aa ?? false,
+              traceBatch: options.traceBatch ?? false,
               json: options.json ?? false,
             }),
           );
@@ -52,6 +82,18 @@ export function runCommand(): Command {
         await host.close();
       }
     });
+}
+
+async function printUnit(files: readonly string[], options: RunOptions & CommonOptions): Promise<void> {
+  const { resolve } = await import('node:path');
+  const { resumeUnit } = await import('../systemd-unit.js');
+  const { print } = await import('../terminal.js');
+  const absolute = files.map((file) => resolve(file));
+  const state = options.state === undefined ? [] : ['--state', resolve(options.state)];
+  const set = options.set.flatMap((setting) => ['--set', setting]);
+  const words = ['run', '--resume', '--yes', ...set, ...(options.take === true ? ['--take'] : []), ...state];
+  const argv = [process.execPath, resolve(process.argv[1] ?? ''), ...words, ...absolute];
+  print(resumeUnit({ argv, files: absolute }));
 }
 
 async function ask(
@@ -76,6 +118,9 @@ interface OneRun {
   readonly stateDirectory: string;
   readonly signal: AbortSignal;
   readonly take: boolean;
+  readonly resume: boolean;
+  readonly aa: boolean;
+  readonly traceBatch: boolean;
   readonly json: boolean;
 }
 
@@ -102,7 +147,7 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
   const { runExperiment } = await import('../../experiment/run.js');
   const { readRecord } = await import('../../collect/record.js');
   const { study } = await import('../../study/record.js');
-  const { usememTables } = await import('../../report/usemem-table.js');
+  const { tablesOf } = await import('../../report/tables-of.js');
   const { print, printError } = await import('../terminal.js');
   const { Progress } = await import('../progress.js');
   const progress = new Progress(experiment.name);
@@ -112,13 +157,26 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
       experimentFile: file,
       signal: options.signal,
       take: options.take,
+      resume: options.resume,
+      aa: options.aa,
+      traceBatch: options.traceBatch,
       environment: environmentVersions(),
       onEvent: (event) => progress.show(event),
     });
     progress.end();
     const result = study(await readRecord(outcome.directory));
-    if (!options.json) print(usememTables(result));
-    printError(restoredText(outcome));
+    if (!options.json) print(tablesOf([result]));
+    if (options.traceBatch) {
+      const { batchLines } = await import('../batches.js');
+      for (const line of await batchLines(outcome.directory)) printError(line);
+      for (const { cell, gathered } of (await readRecord(outcome.directory)).cells) {
+        if (gathered?.batches !== undefined && 'absent' in gathered.batches) {
+          printError(`cell ${cell.number}: no batches traced: ${gathered.batches.absent}`);
+        }
+      }
+    }
+    printError(await restoredText(outcome));
+    for (const kernel of outcome.waiting) printError(waitingText(kernel, experiment));
     printError(`record: ${outcome.directory}`);
     if (outcome.cellsFailed > 0) process.exitCode = ExitCode.failedRestored;
     else if (result.cells.some((cell) => cell.invalid.length > 0)) process.exitCode ||= ExitCode.checkSaidNo;
@@ -128,11 +186,16 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
   }
 }
 
-function restoredText({ restored, attributes }: RunOutcome): string {
-  const paths = Object.keys(attributes);
+function waitingText(kernel: string, { matrix }: Experiment): string {
+  const release = matrix.kernel?.find(({ name }) => name === kernel)?.release ?? kernel;
+  return `waiting for ${kernel}: boot ${release}, then 'iaa-zswap run --resume'`;
+}
+
+async function restoredText({ restored, attributes }: RunOutcome): Promise<string> {
+  const { attributeLines } = await import('../../report/restored.js');
   return [
     `restored: ${restored.undone.length} changes taken back; read again, equal to before the run:`,
-    ...paths.map((path) => `  ${path}: ${chomp(attributes[path] ?? '')}`),
+    ...attributeLines(attributes).map((line) => `  ${line}`),
     ...restored.oneWay.map(({ path, message }) => `not undone before the next boot: ${path}: ${message}`),
   ].join('\n');
 }

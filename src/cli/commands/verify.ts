@@ -1,10 +1,11 @@
 import { Command } from 'commander';
 import { ExitCode } from '../../errors.js';
-import { openCommandHost, optionsOf } from '../options.js';
+import { openCommandHost, optionsOf, settingOption } from '../options.js';
 import { parseCell } from './plan.js';
 
 interface VerifyOptions {
   readonly cell: number;
+  readonly set: readonly string[];
 }
 
 /** `verify FILE`: whether the machine is as one cell says; exit 6 when it is not. */
@@ -13,12 +14,13 @@ export function verifyCommand(): Command {
     .description('check that the machine is as one cell of an experiment says; exit 6 when it is not')
     .argument('<file>', 'experiment file')
     .option('--cell <number>', 'cell of the matrix, from 1', parseCell, 1)
+    .addOption(settingOption())
     .action(async (file: string, _options: VerifyOptions, command: Command) => {
       const options = optionsOf<VerifyOptions>(command);
       const { planCell, readCell } = await import('../plan-cell.js');
       const { verify } = await import('../../apply/verify.js');
       const { print, toJson } = await import('../terminal.js');
-      const chosen = await readCell(file, options.cell);
+      const chosen = await readCell(file, options.cell, options.set);
       const host = await openCommandHost(options, false);
       try {
         const { plan } = await planCell(host, chosen);

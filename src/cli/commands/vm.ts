@@ -2,8 +2,8 @@ import { rmdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { InterruptedError, type StopSignal, VmError } from '../../errors.js';
-import type { Channel, Guest, GuestInit, GuestOptions } from '../../vm/index.js';
-import { optionsOf } from '../options.js';
+import type { Accelerator, Channel, Guest, GuestInit, GuestOptions } from '../../vm/index.js';
+import { optionsOf, settingOption, settingsOf } from '../options.js';
 
 interface FolderOption {
   readonly dir?: string;
@@ -15,7 +15,16 @@ interface SizeOptions extends FolderOption {
   readonly swap: number;
   readonly append: readonly string[];
   readonly init: GuestInit;
+  readonly accel: Accelerator;
+  readonly devices: number;
   readonly bootLimit: number;
+  readonly kernel?: string;
+}
+
+interface RunInGuestOptions extends SizeOptions {
+  readonly resume?: boolean;
+  readonly aa?: boolean;
+  readonly set: readonly string[];
 }
 
 interface ExecOptions extends SizeOptions {
@@ -29,6 +38,7 @@ export function vmCommand(): Command {
     .addCommand(startCommand())
     .addCommand(execCommand())
     .addCommand(runInGuestCommand())
+    .addCommand(deviceCommand())
     .addCommand(statusCommand())
     .addCommand(stopCommand())
     .addCommand(fetchCommand());
@@ -48,9 +58,21 @@ function withSizes(command: Command): Command {
       parseSize,
       parseSize('4G'),
     )
+    .option('--kernel <version>', "its kernel, of those in the cache: Debian's version or the release")
     .option('--append <word>', "a word for its kernel's command line; can be repeated", collect, [])
     .addOption(
       new Option('--init <init>', 'what starts in it').choices(['agent', 'systemd']).default('agent'),
+    )
+    .option(
+      '--devices <number>',
+      'software IAA devices that it has, 0 to 8, half at each of two sockets',
+      parseDevices,
+      0,
+    )
+    .addOption(
+      new Option('--accel <accelerator>', "who executes its instructions: QEMU's translator or the CPU")
+        .choices(['tcg', 'kvm'])
+        .default('tcg'),
     )
     .option('--boot-limit <seconds>', 'how long it may take to boot', parseWhole, 120);
 }
@@ -86,22 +108,58 @@ function runInGuestCommand(): Command {
   return withSizes(
     new Command('run')
       .description("'iaa-zswap run FILE... --yes' in the guest; the records come back into --state")
-      .argument('<file...>', 'experiment files'),
-  ).action(async (files: string[], _options: SizeOptions, command: Command) => {
-    const options = optionsOf<SizeOptions>(command);
-    const { collectRecords, guestRunArguments } = await import('../../vm/experiment.js');
+      .argument('<file...>', 'experiment files')
+      .addOption(settingOption())
+      .option('--resume', 'go on with the newest record of the experiment in --state')
+      .option('--aa', 'measure the noise: every point twice, as if A and B were two'),
+  ).action(async (files: string[], _options: RunInGuestOptions, command: Command) => {
+    const options = optionsOf<RunInGuestOptions>(command);
+    const { bringRecords, collectRecords, guestRunArguments } = await import('../../vm/experiment.js');
+    await settingsOf(options.set);
     const state = await recordsDirectory(options.state);
     process.exitCode = await inGuest(options, true, async (guest, control) => {
-      const run = guestRunArguments(files, { json: options.json ?? false });
+      const { json = false, resume = false, aa = false } = options;
+      const run = guestRunArguments(files, { json, resume, aa, set: options.set });
+      if (resume) await bringRecords(guest, state, run.stateDirectory);
+      const before = guest.state.devices > 0 && !resume ? await guest.askDevices('stats') : undefined;
       try {
         return await execute(guest, run.argv, control);
       } finally {
         // What was recorded before a failure counts as well.
         const { printError } = await import('../terminal.js');
         const records = guest.isRunning() ? await collectRecords(guest, run.stateDirectory, state) : [];
+        if (before !== undefined && records.length > 0) printError(await accountOf(guest, before, records));
         for (const record of records) printError(`copied out of the guest: ${record}`);
       }
     });
+  });
+}
+
+/** What the guest's devices did beside what the records of a run say of it. */
+async function accountOf(guest: Guest, before: string, records: readonly string[]): Promise<string> {
+  const { readRecord } = await import('../../collect/record.js');
+  const { study } = await import('../../study/record.js');
+  const { deviceAccount } = await import('../device-account.js');
+  const after = await guest.askDevices('stats');
+  const results = [];
+  for (const record of records) results.push(study(await readRecord(record)));
+  return deviceAccount(JSON.parse(before), JSON.parse(after), results);
+}
+
+function deviceCommand(): Command {
+  return withFolder(
+    new Command('device')
+      .description(
+        "the guest's software IAA devices: what they have done, as JSON, or a fault (docs/device.md)",
+      )
+      .argument('<request...>', 'stats, or as: hang 0 1, halt 0 warm'),
+  ).action(async (words: string[], _options: FolderOption, command: Command) => {
+    const { findGuest } = await import('../../vm/index.js');
+    const { print } = await import('../terminal.js');
+    const folder = await folderOf(optionsOf<FolderOption>(command));
+    const guest = await findGuest(folder);
+    if (guest === undefined) throw new VmError(`no guest runs in ${folder}`);
+    print(await guest.askDevices(words.join(' ')));
   });
 }
 
@@ -136,10 +194,11 @@ function stopCommand(): Command {
 function fetchCommand(): Command {
   return new Command('fetch')
     .description("fetch Debian's newest kernel for the guests that are started from now on")
-    .action(async (_options: object, command: Command) => {
+    .option('--suite <suite>', "the newest of this suite of Debian instead, for '--kernel'")
+    .action(async (_options: { suite?: string }, command: Command) => {
       const { fetchKernel } = await import('../../vm/index.js');
       const { print, printError, toJson } = await import('../terminal.js');
-      const { kernel, folder } = await fetchKernel(printError);
+      const { kernel, folder } = await fetchKernel(printError, optionsOf<{ suite?: string }>(command).suite);
       print(optionsOf(command).json === true ? toJson(kernel) : `${kernel.version} in ${folder}`);
     });
 }
@@ -161,6 +220,9 @@ async function guestOptions(
     cpus: options.cpus,
     swapBytes: options.swap,
     init: options.init,
+    accelerator: options.accel,
+    devices: options.devices,
+    kernel: options.kernel,
     append: options.append,
     bootLimitMs: options.bootLimit * 1000,
     leased,
@@ -177,8 +239,9 @@ async function recordsDirectory(given: string | undefined): Promise<string> {
 }
 
 function describe(guest: Guest): string {
-  const { kernel, memoryMiB, cpus, pid } = guest.state;
-  return `${kernel.release} (Debian ${kernel.version}), ${memoryMiB} MiB, ${cpus} CPUs, pid ${pid}, in ${guest.folder}`;
+  const { kernel, memoryMiB, cpus, devices, pid } = guest.state;
+  const iaa = devices === 0 ? '' : `, ${devices} IAA devices`;
+  return `${kernel.release} (Debian ${kernel.version}), ${memoryMiB} MiB, ${cpus} CPUs${iaa}, pid ${pid}, in ${guest.folder}`;
 }
 
 const stopSignals: readonly StopSignal[] = ['SIGHUP', 'SIGINT', 'SIGTERM'];
@@ -303,6 +366,11 @@ function parseWhole(given: string): number {
   const number = Number(given);
   if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('expected a number from 1');
   return number;
+}
+
+function parseDevices(given: string): number {
+  if (!/^[0-8]$/.test(given)) throw new InvalidArgumentError('expected a number from 0 to 8');
+  return Number(given);
 }
 
 function parseSize(given: string): number {

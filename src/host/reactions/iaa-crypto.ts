@@ -66,8 +66,8 @@ export function wqDrivers(draft: Draft): WqDrivers {
   };
 }
 
-function storeBool(draft: Draft, path: string, text: string): Errno | undefined {
-  const value = kstrtobool(text);
+function storeBool(draft: Draft, path: string, text: string, variant: KernelVariant): Errno | undefined {
+  const value = kstrtobool(text, variant);
   if (typeof value === 'string') return value;
   draft.write(path, value ? '1\n' : '0\n');
   return undefined;

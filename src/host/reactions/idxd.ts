@@ -7,6 +7,7 @@
 import { log } from './kernel-log.js';
 import { kstrto, kstrtobool, sysfsStreq } from './parsing.js';
 import { type Draft, type Errno, nameOf, parentOf, realPath } from './tree.js';
+import { variantOf } from './variant.js';
 
 export const busDevices = '/sys/bus/dsa/devices';
 export const busDrivers = '/sys/bus/dsa/drivers';
@@ -125,7 +126,7 @@ function number(draft: Draft, path: string): number {
 
 function setStatus(draft: Draft, device: IdxdDevice, code: number): void {
   // %#x prints 0 without 0x.
-  draft.write(`${device.path}/cmd_status`, code === 0 ? '0\n' : `0x${code.toString(16)}\n`);
+  draft.write(`${device.path}/cmd_status`, `0x${code.toString(16)}\n`);
 }
 
 /** Shared work queues need ENQCMD and a PASID for their kind of owner, which a work queue without type has not. */
@@ -383,8 +384,10 @@ function storeWord(at: Attribute, words: readonly string[]): string | undefined 
   return words.find((word) => sysfsStreq(at.text, word));
 }
 
+const boolIn = (at: Attribute): boolean | Errno => kstrtobool(at.text, variantOf(at.draft));
+
 function storeBool(at: Attribute): Errno | undefined {
-  const value = kstrtobool(at.text);
+  const value = boolIn(at);
   if (typeof value === 'string') return value;
   at.draft.write(at.path, value ? '1\n' : '0\n');
   return undefined;
@@ -491,8 +494,7 @@ const wqStores: Readonly<Record<string, Store>> = {
     if ((BigInt(at.draft.value(`${at.device.path}/gen_cap`)) & 1n) === 0n) return 'EOPNOTSUPP';
     if (notConfigurable(at)) return 'EPERM';
     if (wqEnabled(at)) return 'ENXIO';
-    if (kstrtobool(at.text) === true && at.draft.value(`${at.owner}/prs_disable`) === '1')
-      return 'EOPNOTSUPP';
+    if (boolIn(at) === true && at.draft.value(`${at.owner}/prs_disable`) === '1') return 'EOPNOTSUPP';
     return storeBool(at);
   },
   max_transfer_size: (at) => storeMaxSize(at, 'max_transfer_size'),

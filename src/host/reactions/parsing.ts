@@ -1,5 +1,6 @@
 /** How the kernel reads what is written to it; each function is named after the kernel's own. */
 import type { Errno } from './tree.js';
+import type { KernelVariant } from './variant.js';
 
 const limits = {
   int: { least: -(2n ** 31n), most: 2n ** 31n - 1n },
@@ -31,10 +32,17 @@ function digitsOf(text: string, base: 0 | 10): string | undefined {
   return /^[0-9]+$/.test(text) && !(base === 0 && /^0[0-9]/.test(text)) ? text : undefined;
 }
 
-/** A truth value by its first letter, `on` and `off` by two (lib/kstrtox.c); what follows does not matter. */
-export function kstrtobool(text: string): boolean | Errno {
+/**
+ * A truth value by its first letter, `on` and `off` by two (lib/kstrtox.c); what follows does not matter. Kernels with
+ * `boolTakesEnabled` take enabled and disabled, too.
+ */
+export function kstrtobool(
+  text: string,
+  { boolTakesEnabled }: Pick<KernelVariant, 'boolTakesEnabled'>,
+): boolean | Errno {
   if (/^(?:[yYtT1]|[oO][nN])/.test(text)) return true;
   if (/^(?:[nNfF0]|[oO][fF])/.test(text)) return false;
+  if (boolTakesEnabled && /^[eEdD]/.test(text)) return /^[eE]/.test(text);
   return 'EINVAL';
 }
 
@@ -47,6 +55,8 @@ const suffixes = 'KMGTPE';
 
 /** A number of bytes with a suffix K to E (lib/cmdline.c memparse); `undefined` when anything else is there. */
 export function memparse(text: string): bigint | undefined {
+  // No digits at all are a 0 to it: a lone newline sets a limit to 0 (transcript of 7.3).
+  if (text === '') return 0n;
   const match = /^(0x[0-9a-f]+|\d+)([KMGTPE]?)$/i.exec(text);
   if (match?.[1] === undefined) return undefined;
   const digits = digitsOf(match[1], 0);

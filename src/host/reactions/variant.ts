@@ -7,6 +7,8 @@ export interface KernelVariant {
   readonly since: readonly [number, number];
   /** sync_mode keeps `async`; since 4ebd9a5ca478 (6.13) mainline takes it for `sync` and says so. */
   readonly keepsAsync: boolean;
+  /** kstrtobool() takes words that begin with e and d, since ae5b3500856f (6.16). */
+  readonly boolTakesEnabled: boolean;
   /** Attributes of the iaa_crypto driver and their values at load. */
   readonly driverAttributes: Readonly<Record<string, string>>;
   /** Files of /sys/kernel/debug/zswap. */
@@ -33,6 +35,7 @@ const mainline612: KernelVariant = {
   name: 'mainline 6.12',
   since: [0, 0],
   keepsAsync: true,
+  boolTakesEnabled: false,
   driverAttributes: mainlineAttributes,
   zswapCounters,
   zpools: ['zsmalloc', 'zbud', 'z3fold'],
@@ -51,6 +54,7 @@ const mainline618: KernelVariant = {
   ...mmUnstable,
   name: 'mainline 6.18',
   since: [6, 18],
+  boolTakesEnabled: true,
   zswapCounters: [...mmUnstable.zswapCounters, 'stored_incompressible_pages'],
   zpools: [],
 };

@@ -91,8 +91,8 @@ function storeUint(draft: Draft, path: string, text: string): Errno | undefined 
   return undefined;
 }
 
-function storeBool(draft: Draft, path: string, text: string): Errno | undefined {
-  const value = kstrtobool(text);
+function storeBool(draft: Draft, path: string, text: string, variant: KernelVariant): Errno | undefined {
+  const value = kstrtobool(text, variant);
   if (typeof value === 'string') return value;
   draft.write(path, value ? 'Y\n' : 'N\n');
   return undefined;
@@ -102,7 +102,7 @@ const stores: Readonly<Record<string, Store>> = {
   enabled(draft, path, text, variant) {
     // Whatever is written: the set-up comes before the value is looked at.
     if (!isSetUp(draft) && !setUp(draft, variant)) return 'ENODEV';
-    return storeBool(draft, path, text);
+    return storeBool(draft, path, text, variant);
   },
   compressor(draft, path, text) {
     const name = text.trim();

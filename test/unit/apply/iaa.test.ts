@@ -47,7 +47,7 @@ workload: { usemem: { processes: 1, size: 64M } }
   const [cell] = cellsOf(experiment);
   assert.ok(cell);
   const inventory = await discover(host);
-  await applyPlan(host, plan(inventory, experiment, cell), inventory, state);
+  await applyPlan(host, plan(inventory, experiment, cell), { inventory, stateDirectory: state });
 }
 
 /** As if the workload had stored pages. */

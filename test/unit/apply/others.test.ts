@@ -188,7 +188,7 @@ async function applyOn(shared: SharedMachine, text: string, state: string): Prom
   assert.ok(cell);
   try {
     const inventory = await discover(shared.host);
-    await applyPlan(shared.host, plan(inventory, experiment, cell), inventory, state);
+    await applyPlan(shared.host, plan(inventory, experiment, cell), { inventory, stateDirectory: state });
     return true;
   } catch (error) {
     if (!isLabError(error)) throw error;

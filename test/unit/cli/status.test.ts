@@ -37,6 +37,7 @@ const bare: Status = {
     khugepaged: { fullScans: undefined, pagesCollapsed: undefined },
   },
   group: undefined,
+  iaaCrypto: undefined,
 };
 
 test('the first line carries the source, and nothing known is nothing claimed', () => {

@@ -1,35 +1,51 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import {
   type CellRecord,
+  listRecords,
   type Manifest,
   RecordWriter,
   readRecord,
   recorded,
   recordVersion,
+  type Session,
 } from '../../../src/collect/record.js';
 import type { Inventory } from '../../../src/discover/inventory.js';
 import { RecordError } from '../../../src/errors.js';
+import { cellOf } from '../../support/results.js';
 import { smallExperiment } from '../../support/small-machine.js';
 
-const cell = { number: 1, compressor: 'zstd', folio: '64kB' };
+const cell = cellOf('zstd');
+const session: Session = {
+  startedAt: '2026-11-22T00:00:00.000Z',
+  tool: { version: '0.1.0', commit: 'unknown' },
+  inventory: { schemaVersion: 1 } as Inventory,
+  environment: { 'linux-image': '7.3.4' },
+};
 const manifest: Manifest = {
   schemaVersion: recordVersion,
   id: 'one',
   startedAt: '2026-11-22T00:00:00.000Z',
   state: 'running',
   source: 'emulated',
-  tool: { version: '0.1.0', commit: 'unknown' },
   experimentFile: 'small.yaml',
   experiment: recorded(smallExperiment()),
-  inventory: { schemaVersion: 1 } as Inventory,
-  environment: { 'linux-image': '7.3.4' },
+  sessions: [session],
 };
 const cellRecord: CellRecord = {
   cell,
+  session: 0,
   state: 'complete',
   failure: undefined,
   plan: { cell } as unknown as CellRecord['plan'],
@@ -91,8 +107,61 @@ describe('a record', () => {
     const victim = join(runs, 'victim');
     writeFileSync(victim, 'precious');
     symlinkSync(victim, join(writer.directory, 'manifest.json.new'));
-    await assert.rejects(writer.finish('complete'), /EEXIST/);
+    await writer.finish('complete');
     assert.equal(readFileSync(victim, 'utf8'), 'precious');
+    assert.equal((await readRecord(writer.directory)).manifest.state, 'complete');
+  });
+
+  it('is gone on with: finished cells stay, an unfinished one begins anew, each in its session', async () => {
+    const first = await RecordWriter.create(runs, manifest);
+    await first.cellDirectory(cell);
+    await first.writeCell(cellRecord, undefined);
+    const second = cellOf('zstd', '64kB', { number: 2, repetition: 2 });
+    writeFileSync(join(await first.cellDirectory(second), 'stdout.txt'), 'half a line');
+    const next = { ...session, startedAt: '2026-11-23T00:00:00.000Z' };
+    const writer = await RecordWriter.resume(await readRecord(first.directory), next);
+    await writer.cellDirectory(second);
+    await writer.writeCell({ ...cellRecord, cell: second, session: writer.session }, '');
+    await writer.finish('complete');
+    const { manifest: read, cells } = await readRecord(first.directory);
+    assert.deepEqual(read.sessions, [session, next]);
+    assert.deepEqual(
+      cells.map(({ cell: { number }, session: one, stdout, dmesg }) => [number, one, stdout, dmesg]),
+      [
+        [1, 0, '', undefined],
+        [2, 1, '', ''],
+      ],
+    );
+  });
+
+  it('of version 1 is read as one session with one repetition', async () => {
+    const { sessions: _, ...rest } = manifest;
+    const { repetitions, order, seed, warm_up, cool_down_s, matrix, ...experiment } = rest.experiment;
+    const { axes: _axes, kernel: _kernel, ...pair } = matrix;
+    const old = { ...rest, ...session, schemaVersion: 1, experiment: { ...experiment, matrix: pair } };
+    const { session: _session, ...oldRecord } = cellRecord;
+    const directory = join(runs, 'old');
+    mkdirSync(join(directory, '001-zstd-64kB'), { recursive: true });
+    writeFileSync(join(directory, 'manifest.json'), JSON.stringify(old));
+    writeFileSync(
+      join(directory, '001-zstd-64kB/cell.json'),
+      JSON.stringify({ ...oldRecord, cell: { number: 1, compressor: 'zstd', folio: '64kB' } }),
+    );
+    const read = await readRecord(directory);
+    assert.deepEqual(read.manifest, { ...manifest, id: 'one' });
+    assert.deepEqual([read.cells[0]?.cell, read.cells[0]?.session], [cell, 0]);
+    assert.deepEqual([repetitions, order, seed, warm_up, cool_down_s], [1, 'interleaved', 1, 0, 0]);
+  });
+
+  it('is listed with others, the newest first, without what is no record', async () => {
+    for (const id of ['2026-11-22T000000Z-a-1', '2026-11-23T000000Z-b-2']) {
+      await RecordWriter.create(runs, { ...manifest, id });
+    }
+    mkdirSync(join(runs, 'other'));
+    writeFileSync(join(runs, 'file'), '');
+    const ids = (await listRecords(runs)).map(({ manifest: { id } }) => id);
+    assert.deepEqual(ids, ['2026-11-23T000000Z-b-2', '2026-11-22T000000Z-a-1']);
+    assert.deepEqual(await listRecords(join(runs, 'nowhere')), []);
   });
 
   it('of another version, damaged or absent is one error that says so', async () => {
@@ -106,7 +175,7 @@ describe('a record', () => {
         return true;
       });
     writeFileSync(path, JSON.stringify({ ...manifest, schemaVersion: recordVersion + 1 }));
-    await failsWith(/record version 2 is not known/);
+    await failsWith(/record version 3 is not known/);
     writeFileSync(path, JSON.stringify({ ...manifest, schemaVersion: 'x' }));
     await failsWith(/record version "x" is not known/);
     appendFileSync(path, '}');

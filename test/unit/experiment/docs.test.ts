@@ -5,26 +5,41 @@ import { parseExperiment } from '../../../src/experiment/file.js';
 import { experimentSchema } from '../../../src/experiment/schema.js';
 
 describe('experiment files that we show', () => {
+  const [whole = '', ...parts] = [
+    ...readFileSync('docs/experiments.md', 'utf8').matchAll(/```yaml\n([\s\S]*?)```/g),
+  ].map(([, text = '']) => text);
+
   it('docs/experiments.md has an example that is accepted and names every key there is', () => {
-    const text = /```yaml\n([\s\S]*?)```/.exec(readFileSync('docs/experiments.md', 'utf8'))?.[1] ?? '';
-    const experiment = parseExperiment(text, 'docs/experiments.md');
+    const experiment = parseExperiment(whole, 'docs/experiments.md');
     const missing: string[] = [];
     for (const key of Object.keys(experimentSchema.shape)) if (!(key in experiment)) missing.push(key);
     for (const [part, value] of Object.entries(experiment)) {
+      if (part === 'workload') continue;
       const field = experimentSchema.shape[part as keyof typeof experimentSchema.shape];
       const inner = 'unwrap' in field ? field.unwrap() : field;
       if (!('shape' in inner)) continue;
       for (const key of Object.keys(inner.shape)) {
         // Stands in a comment: it takes the place of a key that is there.
         const named =
-          key in (value as object) || (key === 'devices_per_package' && text.includes(`${key}: 4`));
+          key in (value as object) || (key === 'devices_per_package' && whole.includes(`${key}: 4`));
         if (!named) missing.push(`${part}.${key}`);
       }
     }
-    const { usemem } = experiment.workload;
-    for (const key of Object.keys(experimentSchema.shape.workload.shape.usemem.shape)) {
-      if (!(key in usemem)) missing.push(`workload.usemem.${key}`);
-    }
+    assert.deepEqual(missing, []);
+  });
+
+  it('docs/experiments.md has an example of each workload that names every key there is', () => {
+    const { shape } = experimentSchema.shape.workload;
+    const base = whole.replace(/^workload:[\s\S]*?^(?=limits:)/m, '');
+    const others = parts.filter((text) => text.startsWith('workload:')).map((text) => base + text);
+    const shown = [whole, ...others].map((text) => parseExperiment(text, 'docs/experiments.md').workload);
+    const missing = Object.entries(shape).flatMap(([kind, field]) => {
+      const keys = field.unwrap();
+      if (!('shape' in keys)) return shown.some(({ user }) => user !== undefined) ? [] : [kind];
+      return Object.keys(keys.shape)
+        .filter((key) => !shown.some((one) => key in ((one[kind as keyof typeof one] as object) ?? {})))
+        .map((key) => `${kind}.${key}`);
+    });
     assert.deepEqual(missing, []);
   });
 

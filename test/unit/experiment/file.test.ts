@@ -34,9 +34,14 @@ describe('parseExperiment', () => {
     const experiment = parseExperiment(good, 'x.yaml');
     assert.deepEqual(experiment.matrix.folio, ['64kB', '2048kB']);
     assert.equal(experiment.cgroup['memory.high'], 67108864n);
-    assert.equal(experiment.workload.usemem.size, 67108864n);
-    assert.equal(experiment.workload.usemem.sleep_s, 0);
-    assert.deepEqual(experiment.limits, { time_s: 3600, no_progress_s: 120 });
+    assert.equal(experiment.workload.usemem?.size, 67108864n);
+    assert.equal(experiment.workload.usemem?.sleep_s, 0);
+    assert.deepEqual(experiment.limits, {
+      time_s: 3600,
+      no_progress_s: 120,
+      setup_s: 1800,
+      cleanup_s: 600,
+    });
     assert.equal(experiment.bounds.pool_limit_hit, 0);
   });
 
@@ -56,6 +61,66 @@ describe('parseExperiment', () => {
       good.replace('bind: 1', 'seed: 1'),
       /^x\.yaml:9: workload\.usemem\.seed: only random and ratio/,
     ],
+    [
+      'contents of what is not written',
+      good.replace('bind: 1', 'readonly: true, content: zero'),
+      /^x\.yaml:9: workload\.usemem\.content: with readonly nothing is written/,
+    ],
+    [
+      'mappings that cannot all be there at the start',
+      good.replace('bind: 1', 'sync_rw: true, unit: 1M'),
+      /^x\.yaml:9: workload\.usemem\.unit: with sync_rw there is one mapping/,
+    ],
+    [
+      'no workload',
+      good.replace(/usemem: .*/, 'user: root'),
+      /^x\.yaml:8: workload: expected one of usemem, madvise, build, command$/,
+    ],
+    [
+      'two workloads',
+      `${good}  madvise: { size: 1M }\n`,
+      /^x\.yaml:8: workload: expected one of .*, not usemem and madvise$/,
+    ],
+    [
+      'another kind of workload',
+      good.replace('usemem:', 'redis:'),
+      /^x\.yaml:9: workload\.redis: unknown key; known here: user, usemem, madvise, build, command$/,
+    ],
+    [
+      'a user that cannot be',
+      `${good}  user: "a b"\n`,
+      /^x\.yaml:10: workload\.user: expected the name or number of a user$/,
+    ],
+    [
+      'a user that the kernel takes for none',
+      `${good}  user: 4294967295\n`,
+      /^x\.yaml:10: workload\.user: must be at most 4294967294$/,
+    ],
+    ...(
+      [
+        ['madvise: { size: 5000 }', /madvise\.size: expected a multiple of 4096/],
+        ['madvise: { size: 1M, rounds: 0 }', /madvise\.rounds: must be at least 1/],
+        ['madvise: { size: 1M, seed: 1 }', /madvise\.seed: only random and ratio/],
+        ['build: { config: -j1 }', /build\.config: expected none, or a target/],
+        ['build: { config: none, source: linux }', /build\.source: expected an absolute path/],
+        ['build: { config: none, source: "/a b" }', /build\.source: expected an absolute path/],
+        ['build: { config: none, directory: "/$(x)" }', /build\.directory: expected an absolute path/],
+        ['build: { config: none, make: ["-f/etc/x"] }', /build\.make\[0\]: expected a target/],
+        ['command: { argv: [] }', /command\.argv: must not be empty/],
+        ['command: { argv: [true] }', /command\.argv\[0\]: expected string/],
+        ['command: { argv: ["true"] }', /command\.argv: expected a program by its absolute path/],
+        ['command: { argv: [/bin/true, "a\\nb"] }', /command\.argv\[1\]: must not have control/],
+        ['command: { argv: [/bin/true], setup: [[ls]] }', /command\.setup\[0\]: expected a program/],
+        ['command: { argv: [/bin/true], name: usemem3 }', /command\.name: is the name of another kind/],
+        ['command: { argv: [/bin/true], throughput: "[" }', /command\.throughput: expected a regular/],
+        ['command: { argv: [/bin/true], throughput: "x" }', /command\.throughput: expected a regular/],
+        ['command: { argv: [/bin/true], directory: tmp }', /command\.directory: expected an absolute/],
+      ] as const
+    ).map(([workload, expected]): [string, string, RegExp] => [
+      workload,
+      good.replace(/usemem: .*/, workload),
+      expected,
+    ]),
     [
       'an unknown key',
       good.replace('memory.high', 'memory.hihg'),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { helperPath } from '../../../src/native/load.js';
 
@@ -25,10 +25,20 @@ test('wrong words are a usage error, and nothing is reported', () => {
     ['/proc', '-', '/bin/true'],
     ['', '--', '/bin/true'],
     ['--hold', 'x'],
+    ['--user', '0', '--', '/bin/true'],
+    ['/proc', '--user', '--', '/bin/true'],
+    ['/proc', '--directory', 'tmp', '--', '/bin/true'],
+    ['/proc', '/sys', '--', '/bin/true'],
+    ['--check', '/proc', '--', 'r:/'],
+    ['--check', '--', 'r'],
+    ['--check', '--', 'q:/'],
+    ['--check', '--', ':/'],
+    ['--check', '--', 'r:etc'],
+    ['--check', 'r:/'],
   ]) {
     const { status, stderr, stdout, report } = launch(words);
     assert.deepEqual({ status, stdout, report }, { status: 2, stdout: '', report: '' }, words.join(' '));
-    assert.match(stderr ?? '', /^usage: launch CGROUP_DIR -- PROGRAM/);
+    assert.match(stderr ?? '', /^usage: launch .*CGROUP_DIR -- PROGRAM/);
   }
 });
 
@@ -52,6 +62,48 @@ test('a failure is one line of JSON', () => {
     launch(['/proc/version', '--', '/bin/true']).report,
     '{"failure":{"errno":20,"code":"ENOTDIR","syscall":"open(cgroup)"}}\n',
   );
+});
+
+describe('--check', () => {
+  const check = (...words: string[]) => {
+    const { status, stdout, stderr } = launch(['--check', ...words]);
+    assert.deepEqual([status, stderr], [0, '']);
+    return JSON.parse(stdout ?? '');
+  };
+
+  test('tells what may not be used, by its index', () => {
+    assert.deepEqual(check('--', 'x:/bin/true', 'r:/no/such', 'rx:/', 'w:/proc/version/x'), {
+      denied: [
+        { index: 1, code: 'ENOENT' },
+        { index: 3, code: 'ENOTDIR' },
+      ],
+    });
+    assert.deepEqual(check('--'), { denied: [] });
+  });
+
+  test('tells it for another user, if the caller is root', () => {
+    const asked = check('--user', 'nobody', '--', 'x:/bin/true', 'w:/etc/passwd', 'w:/tmp');
+    if (process.geteuid?.() === 0) {
+      assert.deepEqual(asked, {
+        user: { name: 'nobody', uid: 65534, gid: 65534, home: '/nonexistent' },
+        denied: [{ index: 1, code: 'EACCES' }],
+      });
+    } else {
+      assert.deepEqual(asked, { failure: { errno: 1, code: 'EPERM', syscall: 'setgroups' } });
+    }
+  });
+
+  test('knows a user by number as well, and tells who is none', () => {
+    const failure = (user: string) => check('--user', user, '--').failure;
+    assert.deepEqual(failure('no-such-user'), { errno: 2, code: 'ENOENT', syscall: 'getpwnam' });
+    assert.deepEqual(failure('987654321'), { errno: 2, code: 'ENOENT', syscall: 'getpwuid' });
+    // To setresuid(2) it is "leave as it is".
+    assert.equal(failure('4294967295').code, 'ENOENT');
+    assert.deepEqual(failure(''), { errno: 2, code: 'ENOENT', syscall: 'getpwnam' });
+    assert.deepEqual(failure('nobody:0'), { errno: 1, code: 'EPERM', syscall: 'group' });
+    assert.deepEqual(failure('nobody:x'), { errno: 22, code: 'EINVAL', syscall: 'group' });
+    assert.deepEqual(failure('nobody:4294967295'), { errno: 22, code: 'EINVAL', syscall: 'group' });
+  });
 });
 
 test('a report that nobody can read is exit code 1', () => {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError } from '../../../src/errors.js';
 import { hostPath } from '../../../src/host/path.js';
-import { runProgram, startWorkload } from '../../../src/host/programs.js';
+import { runProgram, startTool, startWorkload } from '../../../src/host/programs.js';
 import { tempDirectory } from '../../support/temp-directory.js';
 
 test('a program is run to its end, whatever its exit code', async () => {
@@ -122,4 +123,35 @@ test('a workload is named by its absolute path', async (t) => {
       message: /absolute path/,
     });
   }
+});
+
+test('a tool runs until it is stopped, and what it says is in its file', async (t) => {
+  const file = join(tempDirectory(t), 'said');
+  const tool = await startTool(
+    ['/bin/sh', '-c', 'trap "echo end >&2; exit 3" INT; echo begin; while :; do sleep 0.05; done'],
+    file,
+  );
+  while (readFileSync(file, 'utf8') === '') await sleep(10);
+  assert.equal(await tool.stop(), 3);
+  assert.equal(readFileSync(file, 'utf8'), 'begin\nend\n');
+  // It has ended by then: to stop it again only asks how.
+  assert.equal(await tool.stop(), 3);
+});
+
+test('a tool that ends by itself, or of the signal, tells how', async (t) => {
+  const directory = tempDirectory(t);
+  const short = await startTool(['true'], join(directory, 'a'));
+  const long = await startTool(['sleep', '1000'], join(directory, 'b'));
+  assert.equal(await long.stop(), 'SIGINT');
+  assert.equal(await short.stop(), 0);
+});
+
+test('a tool that is not there, or whose file is, is not run', async (t) => {
+  const directory = tempDirectory(t);
+  const taken = join(directory, 'taken');
+  writeFileSync(taken, 'precious');
+  await assert.rejects(startTool(['no-such-tool'], join(directory, 'x')), CommandError);
+  await assert.rejects(startTool(['true'], taken), { code: 'ERR_WORKLOAD' });
+  assert.equal(readFileSync(taken, 'utf8'), 'precious');
+  assert.equal(existsSync(join(directory, 'x')), false);
 });

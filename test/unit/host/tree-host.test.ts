@@ -22,10 +22,12 @@ function hostOver(tree: Partial<Tree>): CapturedHost {
   return new CapturedHost('root:/tree', '/tree', {
     readMany: unexpected,
     write: unexpected,
+    append: unexpected,
     mkdir: unexpected,
     rmdir: unexpected,
     list: unexpected,
     readlink: unexpected,
+    sample: unexpected,
     close: unexpected,
     ...tree,
   });

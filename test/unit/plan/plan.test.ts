@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { discover } from '../../../src/discover/discover.js';
 import { PlanError } from '../../../src/errors.js';
-import { cellsOf } from '../../../src/experiment/cells.js';
+import { cellsOf, withValue } from '../../../src/experiment/cells.js';
 import { plan } from '../../../src/plan/plan.js';
 import { renderPlan } from '../../../src/plan/render.js';
 import type { Plan } from '../../../src/plan/steps.js';
-import { usememTask } from '../../../src/plan/usemem.js';
 import type { MemoryHost } from '../../support/memory-host.js';
 import { smallExperiment, smallMachine } from '../../support/small-machine.js';
 
@@ -118,8 +117,8 @@ describe('plan', () => {
     it(`says so when there is ${what}`, async () => {
       const host = smallMachine();
       change(host);
-      const experiment = smallExperiment(more);
-      if (what.startsWith('a folio')) experiment.matrix.folio[0] = '32kB';
+      const given = smallExperiment(more);
+      const experiment = what.startsWith('a folio') ? withValue(given, ['matrix', 'folio'], ['32kB']) : given;
       const issues = await issuesOn(host, experiment);
       assert.equal(issues.length, 1, issues.join('\n'));
       assert.match(issues[0] ?? '', expected);
@@ -139,6 +138,7 @@ describe('plan', () => {
 
   it('refuses a bind that usemem refuses', async () => {
     const experiment = smallExperiment();
+    assert.ok(experiment.workload.usemem !== undefined);
     experiment.workload.usemem.bind = 2;
     assert.match((await issuesOn(smallMachine(), experiment)).join(), /a multiple of 2, and 2 are online/);
   });
@@ -149,22 +149,5 @@ describe('plan', () => {
     await planOn(smallMachine(), experiment);
     experiment.zswap.zpool = 'zbud';
     assert.match((await issuesOn(smallMachine(), experiment)).join(), /zpool: this kernel does not offer it/);
-  });
-
-  it("writes the cover letter's command line", () => {
-    const cpu = {
-      possible: [],
-      online: Array.from({ length: 224 }, (_, index) => index),
-      packageOf: {},
-      nodeOf: {},
-    };
-    const task = usememTask({ processes: 30, size: 10n * 1024n ** 3n, bind: 1, sleep_s: 10 }, cpu);
-    assert.equal(`usemem ${task.arguments.join(' ')}`, 'usemem --init-time -w -O -b 1 -s 10 -n 30 10g');
-    assert.equal(task.totalBytes, 300n * 1024n ** 3n);
-    assert.equal(task.cpus.length, 30);
-    // Each thread is a task that writes the whole size.
-    const threads = usememTask({ processes: 2, threads: 3, size: 1024n, bind: 1, sleep_s: 0 }, cpu);
-    assert.equal(threads.totalBytes, 6n * 1024n);
-    assert.deepEqual(threads.cpus, [0, 1, 2, 3, 4, 5]);
   });
 });

@@ -126,7 +126,7 @@ for (const kind of mockKinds) {
           await configure(host);
           await assertReads(host, {
             [`${devices}/iax0/state`]: 'enabled\n',
-            [`${devices}/iax0/cmd_status`]: '0\n',
+            [`${devices}/iax0/cmd_status`]: '0x0\n',
             [`${devices}/wq0.0/state`]: 'enabled\n',
             [`${devices}/iax0/group0.0/work_queues`]: 'wq0.0\n',
             [`${devices}/iax0/group0.0/engines`]:

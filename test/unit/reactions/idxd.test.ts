@@ -320,7 +320,7 @@ testWriteRules('engines, groups and devices', [
     given: disabled,
     write: `${device}/cmd_status`,
     text: 'x',
-    reads: { [`${device}/cmd_status`]: '0\n' },
+    reads: { [`${device}/cmd_status`]: '0x0\n' },
   },
 ]);
 
@@ -337,7 +337,7 @@ testWriteRules('binding a device', [
     text: 'iax0\n',
     reads: {
       [`${device}/state`]: 'enabled\n',
-      [`${device}/cmd_status`]: '0\n',
+      [`${device}/cmd_status`]: '0x0\n',
       [`${wq}/state`]: 'disabled\n',
     },
   },
@@ -364,7 +364,7 @@ testWriteRules('binding a device', [
     write: `${drivers}/idxd/bind`,
     text: 'iax0',
     errno: 'ENXIO',
-    reads: statusAfter('0\n'),
+    reads: statusAfter('0x0\n'),
   },
   {
     rule: 'ENXIO with the engines in another group: the hardware refuses',

@@ -30,10 +30,19 @@ test('kstrto: numbers of each type and base', () => {
 });
 
 test('kstrtobool: by the first letter, on and off by two', () => {
-  for (const text of ['1', 'y', 'Yes', 't', 'True', 'on', 'oNly', '1abc\n'])
-    assert.equal(kstrtobool(text), true, text);
-  for (const text of ['0', 'n', 'No', 'f', 'off', '0\n']) assert.equal(kstrtobool(text), false, text);
-  for (const text of ['', '\n', '2', 'o', 'ox', ' 1', 'x']) assert.equal(kstrtobool(text), 'EINVAL', text);
+  for (const boolTakesEnabled of [false, true]) {
+    const bool = (text: string) => kstrtobool(text, { boolTakesEnabled });
+    for (const text of ['1', 'y', 'Yes', 't', 'True', 'on', 'oNly', '1abc\n'])
+      assert.equal(bool(text), true, text);
+    for (const text of ['0', 'n', 'No', 'f', 'off', '0\n']) assert.equal(bool(text), false, text);
+    for (const text of ['', '\n', '2', 'o', 'ox', ' 1', 'x']) assert.equal(bool(text), 'EINVAL', text);
+  }
+});
+
+test('kstrtobool: enabled and disabled where the kernel takes them', () => {
+  const of = (text: string, boolTakesEnabled: boolean) => kstrtobool(text, { boolTakesEnabled });
+  assert.deepEqual([of('enabled', true), of('E', true), of('disabled', true)], [true, true, false]);
+  assert.deepEqual([of('enabled', false), of('D', false)], ['EINVAL', 'EINVAL']);
 });
 
 test('sysfsStreq: one newline more is the same', () => {
@@ -47,6 +56,6 @@ test('memparse: suffixes in both cases, any base, nothing after them', () => {
   assert.equal(memparse('0x10M'), 2n ** 24n);
   assert.equal(memparse('010'), 8n);
   assert.equal(memparse('1E'), 2n ** 60n);
-  for (const text of ['', 'M', '1MB', '1 M', '-1', '1.5', '08'])
-    assert.equal(memparse(text), undefined, text);
+  assert.equal(memparse(''), 0n);
+  for (const text of ['M', '1MB', '1 M', '-1', '1.5', '08']) assert.equal(memparse(text), undefined, text);
 });

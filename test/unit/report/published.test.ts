@@ -1,10 +1,11 @@
 /** The published tables, row by row; the numbers are facts of the cover letter's section "Performance testing". */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { published, publishedTables, tablesAgainst } from '../../../src/report/published.js';
+import { published, publishedTables } from '../../../src/report/published.js';
 import { publishedV9 } from '../../../src/report/published-v9.js';
-import type { CellResult } from '../../../src/study/cell.js';
-import type { Result } from '../../../src/study/record.js';
+import { letterTables } from '../../../src/report/tables.js';
+import { measuredSet } from '../../../src/study/cells.js';
+import { cellOf, measured, resultOf } from '../../support/results.js';
 
 /** The letter's rows by the titles of their tables, blanks collapsed; `kernels` is the row above the columns. */
 const letter: Readonly<Record<string, string>> = {
@@ -132,30 +133,13 @@ function tablesOf(text: string): Record<string, string> {
   );
 }
 
-/** A measured cell of usemem30. */
-function measured(compressor: string, folio: string, values: Record<string, number>): CellResult {
-  return {
-    cell: { number: 1, compressor, folio },
-    state: 'complete',
-    failure: undefined,
-    values,
-    invalid: [],
-    warnings: [],
-  };
-}
-
-const result: Result = {
-  experiment: 'usemem30-64k',
-  source: 'hardware',
-  machine: 'Linux 6.18.0, SPR',
-  workload: 'usemem30',
-  kernel: '6.18.0',
-  batches: false,
-  cells: [
-    measured('zstd', '64kB', { total_throughput_kb_s: 6_000_000, elapsed_s: 100 }),
-    measured('lzo', '64kB', { total_throughput_kb_s: 5_000_000, elapsed_s: 120 }),
+const result = resultOf(
+  [
+    measured(cellOf('zstd'), { total_throughput_kb_s: 6_000_000, elapsed_s: 100 }, { kernel: '6.18.0' }),
+    measured(cellOf('lzo'), { total_throughput_kb_s: 5_000_000, elapsed_s: 120 }, { kernel: '6.18.0' }),
   ],
-};
+  { experiment: 'usemem30-64k', source: 'hardware', machine: 'Linux 6.18.0, SPR', workload: 'usemem30' },
+);
 
 describe('the published tables', () => {
   it("are the letter's, cell for cell, with every change worked out anew", () => {
@@ -185,7 +169,9 @@ describe('the published tables', () => {
 });
 
 describe('measured cells with published ones beside them', () => {
-  const rows = (tablesOf(tablesAgainst(result, publishedV9))['64K folios: usemem30-64k:'] ?? '').split('\n');
+  const rows = (
+    tablesOf(letterTables(measuredSet([result]), publishedV9))['64K folios: usemem30-64k:'] ?? ''
+  ).split('\n');
 
   it('are those of the same workload, folio size and compressor', () => {
     assert.ok(rows.includes('6.18.0 mm-unstable-4-21-2025 v9 6.18.0'), rows.join('\n'));

@@ -23,6 +23,7 @@ describe('parseUsemem', () => {
         { bytes: 12079595520n, usecs: 58097421n, kbPerSec: 203046n },
         { bytes: 12079595520n, usecs: 1000000n, kbPerSec: 11796480n },
       ],
+      readAgain: [],
       freeUsecs: [417n, 90n],
     });
   });
@@ -31,9 +32,26 @@ describe('parseUsemem', () => {
     assert.deepEqual(parseUsemem('90 usecs to free memory\n9 bytes / 1 usecs = 8789 KB/s\n'), {
       initUsecs: undefined,
       processes: [{ bytes: 9n, usecs: 1n, kbPerSec: 8789n }],
+      readAgain: [],
       freeUsecs: [90n],
     });
-    assert.deepEqual(parseUsemem(''), { initUsecs: undefined, processes: [], freeUsecs: [] });
+    assert.deepEqual(parseUsemem(''), {
+      initUsecs: undefined,
+      processes: [],
+      readAgain: [],
+      freeUsecs: [],
+    });
+  });
+
+  test('keeps what was read again apart, and no dots of the original', () => {
+    const text =
+      '..9 bytes / 1 usecs = 8789 KB/s\n.read again 8 bytes / 1 usecs = 7812 KB/s\n.90 usecs to free memory\n';
+    assert.deepEqual(parseUsemem(text), {
+      initUsecs: undefined,
+      processes: [{ bytes: 9n, usecs: 1n, kbPerSec: 8789n }],
+      readAgain: [{ bytes: 8n, usecs: 1n, kbPerSec: 7812n }],
+      freeUsecs: [90n],
+    });
   });
 
   test('keeps numbers beyond 2^53 exact', () => {
@@ -54,7 +72,9 @@ describe('parseUsemem', () => {
     ['a second initialization', `${two}the initialization time is 0 secs 1 usecs\n`, 6],
     ['a line that was cut off', two.slice(0, -20), 5],
     ['a rate that was cut off', two.slice(0, two.indexOf('46 KB/s')), 2],
-    ['a line of an option that ours has not', 'read again 9 bytes / 1 usecs = 8789 KB/s\n', 1],
+    ['a rate of reading that does not follow', 'read again 9 bytes / 1 usecs = 8790 KB/s\n', 1],
+    ['another kind of reading', 'read once 9 bytes / 1 usecs = 8789 KB/s\n', 1],
+    ['dots and nothing else', '...\n', 1],
   ];
   for (const [what, text, line] of malformed) {
     test(`refuses ${what}`, () => {

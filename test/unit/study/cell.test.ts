@@ -4,6 +4,7 @@ import type { CellData } from '../../../src/collect/record.js';
 import { recorded } from '../../../src/collect/record.js';
 import type { Snapshot } from '../../../src/collect/snapshot.js';
 import { studyCell } from '../../../src/study/cell.js';
+import { cellOf } from '../../support/results.js';
 import { smallExperiment } from '../../support/small-machine.js';
 
 const group = '/sys/fs/cgroup/iaa-zswap';
@@ -43,7 +44,8 @@ const after = {
 
 function cell(changes: { after?: Record<string, string>; fullest?: Record<string, string> } = {}): CellData {
   return {
-    cell: { number: 1, compressor: 'zstd', folio: '64kB' },
+    cell: cellOf('zstd'),
+    session: 0,
     state: 'complete',
     failure: undefined,
     plan: { cgroup: group } as CellData['plan'],
@@ -156,4 +158,73 @@ describe('studyCell', () => {
     } as const;
     assert.deepEqual(studyCell(data, experiment).values, {});
   });
+});
+
+describe('a cell of IAA', () => {
+  const statistics = (timeouts: number, decompressed: number): string => `global stats:
+  total_comp_calls: 7
+  total_sw_decomp_calls: ${decompressed}
+  total_completion_timeout_errors: ${timeouts}
+
+`;
+  function iaaCell(
+    dmesg: string | undefined,
+    files?: readonly [Record<string, string>, Record<string, string>],
+  ) {
+    const data = cell();
+    const use = { [`${parameters}/compressor`]: 'deflate-iaa\n' };
+    const [first, last] = files ?? [{}, {}];
+    return studyCell(
+      {
+        ...data,
+        cell: cellOf('deflate-iaa'),
+        dmesg,
+        before: snapshot({ ...before, ...use, ...first }),
+        after: snapshot({ ...after, ...use, ...last }),
+      },
+      experiment,
+    );
+  }
+  const iaaOf = ({ values }: ReturnType<typeof iaaCell>) => [
+    values['iaa_timeouts'],
+    values['iaa_sw_fallbacks'],
+    values['iaa_disabled'],
+  ];
+  const line = (what: string): string => `[    9.1] idxd: crypto: iaa_crypto now ${what}\n`;
+
+  it("has the driver's counters, from whichever directory and form the kernel has", () => {
+    for (const path of [
+      '/sys/kernel/debug/iaa_crypto/global_stats',
+      '/sys/kernel/debug/iaa-crypto/wq_stats',
+    ]) {
+      const files = [{ [path]: statistics(1, 10) }, { [path]: statistics(3, 14) }] as const;
+      assert.deepEqual(iaaOf(iaaCell('', files)), [2, 4, 0]);
+    }
+    const old = '/sys/kernel/debug/iaa_crypto/total_sw_decomp_calls';
+    assert.deepEqual(iaaOf(iaaCell('', [{ [old]: '1\n' }, { [old]: '4\n' }])), [undefined, 3, 0]);
+  });
+
+  it('does not know what no file shows', () => {
+    assert.deepEqual(iaaOf(iaaCell(undefined)), [undefined, undefined, undefined]);
+    assert.deepEqual(iaaCell(undefined).invalid, []);
+  });
+
+  it('is valid although its steps disabled and enabled the driver', () => {
+    const { values, invalid } = iaaCell(line('DISABLED') + line('ENABLED'));
+    assert.deepEqual([values['iaa_disabled'], invalid], [0, []]);
+  });
+
+  for (const [what, dmesg] of [
+    [
+      'gave up on the hardware',
+      '[ 9.1] idxd 0000:6a:02.0: compress completion timed out - assuming broken hw, iaa_crypto now DISABLED\n',
+    ],
+    ['lost its last WQ', line('ENABLED') + line('DISABLED')],
+  ] as const) {
+    it(`is invalid when the driver ${what}`, () => {
+      const { values, invalid } = iaaCell(dmesg);
+      assert.equal(values['iaa_disabled'], 1);
+      assert.match(invalid.join(), /iaa_crypto was DISABLED/);
+    });
+  }
 });

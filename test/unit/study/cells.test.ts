@@ -4,39 +4,18 @@ import { ParseError, UsageError } from '../../../src/errors.js';
 import { publishedV9 } from '../../../src/report/published-v9.js';
 import type { CellResult } from '../../../src/study/cell.js';
 import { measuredSet, parseCellSet } from '../../../src/study/cells.js';
-import type { Result } from '../../../src/study/record.js';
+import { cellOf, measured, resultOf } from '../../support/results.js';
 
-function cell(compressor: string, zswpout: number, more: Partial<CellResult> = {}): CellResult {
-  return {
-    cell: { number: 1, compressor, folio: '64kB' },
-    state: 'complete',
-    failure: undefined,
-    values: { zswpout },
-    invalid: [],
-    warnings: [],
-    ...more,
-  };
-}
-
-function result(cells: readonly CellResult[], more: Partial<Result> = {}): Result {
-  return {
-    experiment: 'x',
-    source: 'emulated',
-    machine: 'Linux 7.3',
-    workload: 'usemem2',
-    kernel: '7.3',
-    batches: false,
-    cells,
-    ...more,
-  };
-}
+const cell = (compressor: string, zswpout: number, more: Partial<CellResult> = {}): CellResult =>
+  measured(cellOf(compressor), { zswpout }, more);
 
 describe('measuredSet', () => {
   it('has the shape and the names of the published data', () => {
-    const set = measuredSet([result([cell('zstd', 7)])]);
+    const set = measuredSet([resultOf([cell('zstd', 7)])]);
     assert.deepEqual(set, {
       source: 'emulated',
       machine: 'Linux 7.3',
+      hardware: 'QEMU',
       cells: [
         {
           workload: 'usemem2',
@@ -45,7 +24,11 @@ describe('measuredSet', () => {
           kernel: '7.3',
           store: 'sequential',
           values: { zswpout: 7 },
+          experiment: 'x',
+          command: 'usemem 64m',
+          usesIaa: false,
           n: 1,
+          samples: { zswpout: [7] },
           invalid: [],
           failures: [],
           warnings: [],
@@ -58,7 +41,7 @@ describe('measuredSet', () => {
   });
 
   it('gives medians and spread of several runs', () => {
-    const runs = [5, 1, 3].map((zswpout) => result([cell('zstd', zswpout)]));
+    const runs = [5, 1, 3].map((zswpout) => resultOf([cell('zstd', zswpout)]));
     const [only, ...more] = measuredSet(runs).cells;
     assert.deepEqual(more, []);
     assert.deepEqual([only?.n, only?.values, only?.spread], [3, { zswpout: 3 }, { zswpout: [1, 5] }]);
@@ -67,9 +50,9 @@ describe('measuredSet', () => {
 
   it('leaves the numbers of invalid and failed cells out, and says why', () => {
     const [only] = measuredSet([
-      result([cell('zstd', 5)]),
-      result([cell('zstd', 100, { invalid: ['the pool was full'] })]),
-      result([cell('zstd', 200, { state: 'failed', failure: 'killed' })]),
+      resultOf([cell('zstd', 5)]),
+      resultOf([cell('zstd', 100, { invalid: ['the pool was full'] })]),
+      resultOf([cell('zstd', 200, { state: 'failed', failure: 'killed' })]),
     ]).cells;
     assert.deepEqual(only?.values, { zswpout: 5 });
     assert.deepEqual([only?.n, only?.invalid, only?.failures], [1, ['the pool was full'], ['killed']]);
@@ -77,8 +60,8 @@ describe('measuredSet', () => {
 
   it('tells kernels apart, and whether IAA batches', () => {
     const { cells } = measuredSet([
-      result([cell('deflate-iaa', 1), cell('zstd', 1)]),
-      result([cell('deflate-iaa', 2), cell('zstd', 2)], { kernel: 'v9', batches: true }),
+      resultOf([cell('deflate-iaa', 1), cell('zstd', 1)]),
+      resultOf(['deflate-iaa', 'zstd'].map((name) => cell(name, 2, { kernel: 'v9', batches: true }))),
     ]);
     assert.deepEqual(
       cells.map(({ compressor, kernel, store }) => [compressor, kernel, store]),
@@ -91,15 +74,36 @@ describe('measuredSet', () => {
     );
   });
 
-  it('does not mix sources', () => {
-    assert.throws(() => measuredSet([result([]), result([], { source: 'model' })]), UsageError);
+  it('takes repetitions together, leaves warm-ups out, tells settings apart', () => {
+    const of = (zswpout: number, more: object) =>
+      measured(cellOf('zstd', '64kB', { settings: { 'vm.page-cluster': '0' }, ...more }), { zswpout });
+    const { cells } = measuredSet([
+      resultOf([
+        of(100, { warmUp: true }),
+        of(4, {}),
+        of(2, { repetition: 2 }),
+        of(9, { settings: { 'vm.page-cluster': '3' } }),
+      ]),
+    ]);
+    assert.deepEqual(
+      cells.map(({ n, settings, values, samples }) => [n, settings, values['zswpout'], samples?.['zswpout']]),
+      [
+        [2, { 'vm.page-cluster': '0' }, 3, [4, 2]],
+        [1, { 'vm.page-cluster': '3' }, 9, [9]],
+      ],
+    );
+  });
+
+  it('does not mix sources or machines', () => {
+    assert.throws(() => measuredSet([resultOf([]), resultOf([], { source: 'model' })]), UsageError);
+    assert.throws(() => measuredSet([resultOf([]), resultOf([], { hardware: 'another' })]), UsageError);
     assert.throws(() => measuredSet([]), UsageError);
   });
 });
 
 describe('parseCellSet', () => {
   it('reads what --json prints', () => {
-    const set = measuredSet([result([cell('zstd', 7)])]);
+    const set = measuredSet([resultOf([cell('zstd', 7)])]);
     const { source, cells } = parseCellSet(JSON.stringify(set), 'x.json');
     assert.equal(source, 'emulated');
     assert.deepEqual(cells[0]?.values, { zswpout: 7 });

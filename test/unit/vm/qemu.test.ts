@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import {
   canThread,
   channelCount,
+  devicePlaces,
+  maxDevices,
   parseVersion,
   type QemuConfig,
   qemuArguments,
@@ -18,6 +20,9 @@ const config: QemuConfig = {
   memoryMiB: 1024,
   cpus: 2,
   threads: 'multi',
+  accelerator: 'tcg',
+  devices: 0,
+  deviceSocket: (n) => `/run/x/iax${n}.sock`,
   init: 'agent',
   leased: false,
   append: [],
@@ -61,6 +66,47 @@ test('what starts in the guest is said on the command line of its kernel', () =>
     cmdline({ leased: true, init: 'systemd', append: ['a=1', 'b'] }),
     'console=ttyS0 panic=-1 quiet IAA_ZSWAP_LEASE=connected IAA_ZSWAP_INIT=systemd a=1 b',
   );
+});
+
+test('half of the devices are at each of two sockets, where a server has them', () => {
+  assert.deepEqual(devicePlaces(4), [
+    { socket: 0, bus: 0x6a },
+    { socket: 0, bus: 0x6f },
+    { socket: 1, bus: 0xe7 },
+    { socket: 1, bus: 0xec },
+  ]);
+  assert.deepEqual(
+    devicePlaces(1).map(({ socket }) => socket),
+    [0],
+  );
+  const all = devicePlaces(maxDevices);
+  assert.equal(new Set(all.map(({ bus }) => bus)).size, maxDevices);
+});
+
+test('a guest with devices has two nodes whose memory is shared, and a CPU without MOVDIR64B', () => {
+  const args = qemuArguments({ ...config, devices: 2, memoryMiB: 1025, cpus: 4 });
+  assert.deepEqual(valuesOf(args, '-object'), [
+    'memory-backend-memfd,id=memory0,size=513M,share=on',
+    'memory-backend-memfd,id=memory1,size=512M,share=on',
+  ]);
+  assert.deepEqual(valuesOf(args, '-numa'), [
+    'node,nodeid=0,memdev=memory0,cpus=0-1',
+    'node,nodeid=1,memdev=memory1,cpus=2-3',
+  ]);
+  assert.deepEqual(valuesOf(args, '-smp'), ['4,sockets=2,cores=2,threads=1']);
+  assert.match(valuesOf(args, '-append')[0] ?? '', / IAA_ZSWAP_DEVICES=yes setcpuid=movdir64b idxd\.sva=0$/);
+  // The kernel numbers root buses from the last to the first.
+  const attached = valuesOf(args, '-device').filter((value) => value.startsWith('{'));
+  assert.deepEqual(
+    attached.map((value) => JSON.parse(value).socket.path),
+    ['/run/x/iax1.sock', '/run/x/iax0.sock'],
+  );
+  const one = qemuArguments({ ...config, devices: 1, cpus: 1 });
+  assert.deepEqual(valuesOf(one, '-numa'), [
+    'node,nodeid=0,memdev=memory0,cpus=0-0',
+    'node,nodeid=1,memdev=memory1',
+  ]);
+  assert.deepEqual(valuesOf(qemuArguments({ ...config, accelerator: 'kvm' }), '-cpu'), ['host,-movdir64b']);
 });
 
 test('a comma in a path does not end an option', () => {

@@ -1,14 +1,14 @@
 // Runs inside the guest: what the live host does on a real kernel that may be changed. Prints the name of each part that
 // held; the first that does not ends the program.
-//   host.js                      all parts
-//   host.js --orphan GROUP       starts a workload in GROUP and waits to be killed
+//   host.js                         all parts
+//   host.js --orphan GROUP [USER]   starts a workload in GROUP and waits to be killed
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Host, WorkloadExit } from '../../../src/host/host.js';
+import type { Host, WorkloadExit, WorkloadSpec } from '../../../src/host/host.js';
 import { openHost } from '../../../src/host/open.js';
 import { type HostPath, hostPath } from '../../../src/host/path.js';
 import { helperPath } from '../../../src/native/load.js';
@@ -19,8 +19,12 @@ const directory = mkdtempSync(join(tmpdir(), 'host-'));
 let files = 0;
 
 function launch(host: Host, cgroup: HostPath, ...argv: string[]) {
+  return launchSpec(host, cgroup, { argv });
+}
+
+function launchSpec(host: Host, cgroup: HostPath, spec: Pick<WorkloadSpec, 'argv' | 'user' | 'directory'>) {
   const name = join(directory, String(files++));
-  const running = host.launch({ argv, stdoutFile: `${name}.out`, stderrFile: `${name}.err` }, cgroup);
+  const running = host.launch({ ...spec, stdoutFile: `${name}.out`, stderrFile: `${name}.err` }, cgroup);
   return { ...running, stdout: () => readFileSync(`${name}.out`, 'utf8') };
 }
 
@@ -66,6 +70,69 @@ const parts: Record<string, (host: Host) => Promise<void>> = {
     ]);
   },
 
+  async 'another user gets its own identity, and nothing of root'(host) {
+    const script = `grep -E '^(Uid|Gid|Groups|Cap(Inh|Prm|Eff|Amb)):' /proc/self/status; cat /proc/self/cgroup
+      env | grep -vE '^(PWD|OLDPWD|SHLVL|_)=' | sort; echo "folder $(pwd)"; set -- $(cat /proc/self/stat)
+      echo "session of its own $(($6 == $$)), terminal $7"
+      cat /etc/shadow >/dev/null; echo "read shadow $?"; kill -0 1; echo "signal init $?"
+      (echo 0 >/sys/fs/cgroup/cgroup.procs); echo "leave the group $?"`;
+    const { exit, stdout } = launchSpec(host, group, {
+      argv: ['/bin/sh', '-c', script],
+      user: 'nobody:65534',
+      directory: '/usr/lib',
+    });
+    assert.equal((await exit).exitCode, 0);
+    const none = '0'.repeat(16);
+    assert.deepEqual(stdout().split('\n'), [
+      'Uid:\t65534\t65534\t65534\t65534',
+      'Gid:\t65534\t65534\t65534\t65534',
+      'Groups:\t65534 ',
+      `CapInh:\t${none}`,
+      `CapPrm:\t${none}`,
+      `CapEff:\t${none}`,
+      `CapAmb:\t${none}`,
+      '0::/iaa-zswap-host-test',
+      'HOME=/nonexistent',
+      'LC_ALL=C',
+      'LOGNAME=nobody',
+      'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
+      'SHELL=/usr/sbin/nologin',
+      'USER=nobody',
+      'folder /usr/lib',
+      'session of its own 1, terminal 0',
+      'read shadow 1',
+      'signal init 1',
+      'leave the group 2',
+      '',
+    ]);
+  },
+
+  async 'another user is killed with the program that launched it, and by it'(host) {
+    const { exit, kill } = launchSpec(host, group, { argv: ['/bin/sleep', '1000'], user: '65534' });
+    while ((await members(host)) === '') await sleep(20);
+    kill();
+    assert.equal((await exit).signal, 'SIGKILL');
+    const parent = spawn(process.execPath, [process.argv[1] ?? '', '--orphan', group, '65534'], {
+      stdio: 'inherit',
+    });
+    const gone = new Promise((resolve) => parent.on('exit', resolve));
+    while ((await members(host)) === '') await sleep(50);
+    parent.kill('SIGKILL');
+    await gone;
+    await emptied(host);
+  },
+
+  async 'a user that is not there, a foreign group and a closed folder are told'(host) {
+    const refused = (user: string, directory?: string) =>
+      launchSpec(host, group, { argv: ['/bin/true'], user, directory }).exit;
+    await assert.rejects(refused('4711'), { message: /ENOENT from getpwuid/ });
+    await assert.rejects(refused('nobody:0'), { message: /EPERM from group/ });
+    await assert.rejects(refused('65534', '/root'), {
+      message: /EACCES from chdir/,
+      hint: '/root must be a folder that can be entered for user 65534',
+    });
+  },
+
   async 'usage is that of the workload and of what it waited for'(host) {
     const { exit } = await run(
       host,
@@ -98,10 +165,10 @@ const parts: Record<string, (host: Host) => Promise<void>> = {
   async 'a program that cannot be executed is told apart from one that ends with 127'(host) {
     await assert.rejects(launch(host, group, '/no/such/program').exit, {
       code: 'ERR_WORKLOAD',
-      message: `/no/such/program: cannot be started in ${group}: ENOENT from execv`,
+      message: `/no/such/program: cannot be started in ${group}: ENOENT from execve`,
       hint: '/no/such/program must exist and be executable',
     });
-    await assert.rejects(launch(host, group, '/etc/passwd').exit, { message: /EACCES from execv/ });
+    await assert.rejects(launch(host, group, '/etc/passwd').exit, { message: /EACCES from execve/ });
     assert.equal((await run(host, 'exit 127')).exit.exitCode, 127);
     await emptied(host);
   },
@@ -168,7 +235,7 @@ const parts: Record<string, (host: Host) => Promise<void>> = {
 async function main(): Promise<void> {
   const host = await openHost('live', { writable: true });
   if (process.argv[2] === '--orphan') {
-    await launch(host, group, '/bin/sleep', '1000').exit;
+    await launchSpec(host, group, { argv: ['/bin/sleep', '1000'], user: process.argv[4] }).exit;
     return;
   }
   const control = hostPath('/sys/fs/cgroup/cgroup.subtree_control');

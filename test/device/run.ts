@@ -1,0 +1,245 @@
+// What takes a guest of its own, with four software IAA devices, and may break it:
+//   node build/test/test/device/run.js PART... [--pages N] [--every N]
+// pages        N pages out and in again (default 1,000,000) for each of sync and async_irq, verify_compress 0 and 1
+// faults       the server killed, a device halted, a descriptor hung, a WQ unbound by somebody else in a run
+// steps        SIGKILL at every change of a run, or every N-th, and restore
+// accel-config the machine's accel-config and Debian 13's on the devices
+// Prints what it saw, line by line; exit 1 when something was not as it must be.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { packageRoot } from '../../src/native/load.js';
+import type { MeasuredSet } from '../../src/study/cells.js';
+import { type Guest, guestDefaults, startGuest } from '../../src/vm/index.js';
+import {
+  call,
+  grown,
+  statisticsOf,
+  storePages,
+  total,
+  writeSetting,
+  zswapCounter,
+} from '../support/devices.js';
+import { output } from '../support/guest.js';
+import { tryAccelConfig } from './accel-config.js';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    pages: { type: 'string', default: '1000000' },
+    every: { type: 'string', default: '1' },
+  },
+});
+
+let failures = 0;
+
+/** Does a part of the work in a guest of its own. */
+async function inGuest(name: string, work: (guest: Guest) => Promise<void>): Promise<void> {
+  const top = mkdtempSync(join(tmpdir(), 'iaa-zswap-device-'));
+  const guest = await startGuest({
+    ...guestDefaults,
+    folder: join(top, 'guest'),
+    devices: 4,
+    leased: true,
+    progress: () => undefined,
+  });
+  try {
+    await work(guest);
+    console.log(`${name}: ok`);
+  } catch (error) {
+    failures += 1;
+    console.log(`${name}: FAILED: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    await guest.stop();
+    rmSync(top, { recursive: true, force: true });
+  }
+}
+
+const pagesPerRound = 20_000;
+
+async function pages(): Promise<void> {
+  const rounds = Math.ceil(Number(values.pages) / pagesPerRound);
+  for (const mode of ['sync', 'async_irq'] as const) {
+    for (const verify of [false, true]) {
+      await inGuest(`pages, ${mode}, verify_compress ${Number(verify)}`, async (guest) => {
+        const applied = await call(guest, 'apply', '--yes', await writeSetting(guest, { mode, verify }));
+        assert.equal(applied.exitCode, 0, applied.stderr.toString());
+        const before = await statisticsOf(guest);
+        const stored = await storePages(guest, 2, pagesPerRound / 2, rounds);
+        const after = await statisticsOf(guest);
+        const incompressible = await zswapCounter(guest, 'stored_incompressible_pages');
+        console.log(
+          `  zswpout ${stored.zswpout}, zswpin ${stored.zswpin}, wrong words ${stored.wrong_words}; ` +
+            `devices: ${grown(before, after, 'compress_pages')} compressed, ${grown(before, after, 'verify')} verified, ` +
+            `${grown(before, after, 'decompress')} decompressed, ${total(after, 'errors')} errors; ` +
+            `${incompressible} incompressible; ${stored.out_seconds} s out, ${stored.in_seconds} s in`,
+        );
+        assert.equal(stored.wrong_words, 0);
+        assert.equal(stored.zswpout, rounds * pagesPerRound);
+        assert.equal(stored.zswpin, stored.zswpout);
+        assert.equal(grown(before, after, 'compress_pages'), stored.zswpout - incompressible);
+        assert.equal(grown(before, after, 'verify'), verify ? stored.zswpout : 0);
+        assert.equal(total(after, 'errors'), 0);
+        const restored = await call(guest, 'restore');
+        assert.equal(restored.exitCode, 0, restored.stderr.toString());
+      });
+    }
+  }
+}
+
+interface FaultCase {
+  readonly name: string;
+  readonly strike: (guest: Guest) => Promise<unknown>;
+  /** Whether the driver gives up, which sysfs does not show. */
+  readonly disables: boolean;
+}
+
+const faultCases: readonly FaultCase[] = [
+  {
+    name: 'every device is pulled out',
+    strike: async (guest) => {
+      for (let n = 0; n < 4; n += 1) await guest.askDevices(`pull-out ${n}`);
+    },
+    disables: true,
+  },
+  {
+    name: 'every device halts for good',
+    strike: async (guest) => {
+      for (let n = 0; n < 4; n += 1) await guest.askDevices(`halt ${n} warm`);
+    },
+    disables: false,
+  },
+  {
+    name: 'a descriptor hangs in each device',
+    strike: async (guest) => {
+      for (let n = 0; n < 4; n += 1) await guest.askDevices(`hang ${n} 1`);
+    },
+    disables: true,
+  },
+  {
+    name: 'somebody else unbinds the WQs',
+    strike: (guest) =>
+      guest.run([
+        'sh',
+        '-c',
+        'cd /sys/bus/dsa/drivers/crypto; for n in 0 1 2 3; do echo wq$n.0 >unbind; done',
+      ]),
+    disables: false,
+  },
+];
+
+/** Starts a run and waits until pages have gone through the devices. */
+async function startRun(guest: Guest): Promise<{ readonly ended: ReturnType<typeof call> }> {
+  // Large folios, so that a workload whose pages no longer shrink is throttled a few times only, and ends.
+  const file = await writeSetting(guest, { mode: 'sync', verify: false, folio: '2048kB' });
+  const before = await statisticsOf(guest);
+  const ended = call(guest, 'run', '--yes', '--json', file);
+  ended.catch(() => undefined);
+  for (;;) {
+    const now = await statisticsOf(guest);
+    if (grown(before, now, 'compress_pages') > 200) return { ended };
+    await sleep(20);
+  }
+}
+
+/** QEMU has no way back to a server that is gone; 11.1.3 may end by an assertion of its own when it goes. */
+async function serverKilled(): Promise<void> {
+  await inGuest('the server is killed', async (guest) => {
+    const { ended } = await startRun(guest);
+    process.kill(guest.state.deviceServer?.pid ?? 0, 'SIGKILL');
+    const outcome = await ended.then(
+      ({ exitCode }) => `the guest lives; run: exit ${exitCode}`,
+      (error: unknown) => `QEMU ended: ${error instanceof Error ? error.message.split('\n').at(0) : error}`,
+    );
+    console.log(`  ${outcome}`);
+    if (guest.isRunning()) assert.ok(!/Kernel panic/.test(await output(guest, 'dmesg')));
+    else assert.match(outcome, /^QEMU ended: the guest in \S+ ended while/);
+  });
+}
+
+async function faults(): Promise<void> {
+  await serverKilled();
+  for (const one of faultCases) {
+    await inGuest(one.name, async (guest) => {
+      const { ended: running } = await startRun(guest);
+      await one.strike(guest);
+      const ended = await running;
+      // The guest lives and answers.
+      assert.ok(guest.isRunning());
+      const log = await output(guest, 'dmesg');
+      assert.ok(!/Kernel panic/.test(log));
+      const status = (await call(guest, 'status')).stdout.toString();
+      const disabled = status.includes('iaa_crypto is DISABLED although its WQs are enabled');
+      const said = ended.stderr.toString().trim().split('\n');
+      const records = await output(guest, 'sh', '-c', 'echo /run/devices/runs/*');
+      const report = await call(guest, 'report', '--json', ...records.trim().split(' '));
+      const result = JSON.parse(report.stdout.toString()) as MeasuredSet;
+      const reasons = result.cells.flatMap(({ invalid, failures: failed }) => [...invalid, ...failed]);
+      const restoring = said.find((line) => /restored/.test(line)) ?? said.at(-1);
+      console.log(`  run: exit ${ended.exitCode}: ${restoring?.slice(0, 160)}`);
+      console.log(`  cell: ${reasons.join('; ')}`);
+      assert.ok(reasons.length > 0, 'the cell is INVALID');
+      console.log(
+        `  status: ${/^.*DISABLED.*$/m.exec(status)?.[0]?.trim() ?? 'nothing of a disabled driver'}`,
+      );
+      assert.ok([4, 5, 6].includes(ended.exitCode ?? 0), `exit code ${ended.exitCode}`);
+      assert.equal(disabled, one.disables);
+      // Pages whose only copy is compressed cannot be had back: the kernel counts them.
+      const lost = await zswapCounter(guest, 'decompress_fail');
+      console.log(`  pages lost (decompress_fail): ${lost}`);
+      const restored = await call(guest, 'restore');
+      console.log(`  restore: exit ${restored.exitCode}: ${restored.stderr.toString().trim().slice(0, 160)}`);
+      const settings = await output(
+        guest,
+        ...['sh', '-c', 'cat /sys/module/zswap/parameters/compressor /proc/sys/vm/page-cluster'],
+      );
+      console.log(
+        `  afterwards: compressor and page-cluster are ${settings.trim().split('\n').join(' and ')}`,
+      );
+    });
+  }
+}
+
+async function steps(): Promise<void> {
+  await inGuest('steps', async (guest) => {
+    const programs = join(packageRoot(), 'build/test/test/vm/programs');
+    const tiny = join(packageRoot(), 'test/vm/programs/tiny-iaa.yaml');
+    const argv = [process.execPath, join(programs, 'torture.js'), tiny, '--every', values.every];
+    let text = '';
+    const end = await guest.exec({
+      argv,
+      onOutput: (stream, bytes) => {
+        if (stream === 'stdout') text += bytes.toString();
+      },
+    });
+    assert.equal(end.exitCode, 0);
+    const lines = text.trim().split('\n');
+    const counts = JSON.parse(lines.pop() ?? '');
+    console.log(`  ${JSON.stringify(counts)}`);
+    assert.equal(counts.deaths, lines.length);
+    assert.equal(
+      counts.equal,
+      lines.length,
+      lines.filter((line) => line.includes('"equal":false')).join('\n'),
+    );
+  });
+}
+
+const parts: Readonly<Record<string, () => Promise<void>>> = {
+  pages,
+  faults,
+  steps,
+  'accel-config': () => inGuest('accel-config', tryAccelConfig),
+};
+for (const name of positionals.length > 0 ? positionals : Object.keys(parts)) {
+  const part = parts[name];
+  if (part === undefined) {
+    console.error(`error: there is no part '${name}'\nhint: the parts are ${Object.keys(parts).join(', ')}`);
+    process.exit(2);
+  }
+  await part();
+}
+process.exitCode = failures === 0 ? 0 : 1;
