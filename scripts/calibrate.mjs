@@ -42,8 +42,7 @@ function partOf(cell) {
 const isBuild = (cell) => cell.workload !== 'usemem30';
 const nameOf = (cell) => [cell.workload, cell.folio, cell.compressor, cell.kernel].join(' ');
 const cells = publishedV9.cells;
-const isFitted = (cell) =>
-  fitCells.some((keys) => keys.join(' ') === nameOf(cell));
+const isFitted = (cell) => fitCells.some((keys) => keys.join(' ') === nameOf(cell));
 
 /** The rows of the letter's tables that the model gives, from one run of a part of a cell. */
 async function runOnce(cell, constants, part, seed) {
@@ -144,12 +143,20 @@ async function fit(names, wanted, start, say) {
       columns.push(there.map((residual, i) => (residual - base[i]) / exact));
     }
     const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
-    const matrix = columns.map((a, i) => columns.map((b, k) => dot(a, b) * (i === k ? 1.05 : 1) + (i === k ? 1e-6 : 0)));
-    const step = solve(matrix, columns.map((column) => -dot(column, base)));
+    const matrix = columns.map((a, i) =>
+      columns.map((b, k) => dot(a, b) * (i === k ? 1.05 : 1) + (i === k ? 1e-6 : 0)),
+    );
+    const step = solve(
+      matrix,
+      columns.map((column) => -dot(column, base)),
+    );
     constants = {
       ...constants,
       ...Object.fromEntries(
-        names.map((name, i) => [name, Math.round(constants[name] * (1 + Math.max(-1 / 6, Math.min(1 / 6, step[i]))))]),
+        names.map((name, i) => [
+          name,
+          Math.round(constants[name] * (1 + Math.max(-1 / 6, Math.min(1 / 6, step[i])))),
+        ]),
       ),
     };
   }
@@ -171,7 +178,12 @@ function fittedNames() {
 /** Fits usemem's constants to its cells, then the build's to its own. */
 async function fitAll(start, wanted, say) {
   const names = fittedNames();
-  const usemem = await fit(names.usemem, wanted.filter((cell) => !isBuild(cell)), start, say);
+  const usemem = await fit(
+    names.usemem,
+    wanted.filter((cell) => !isBuild(cell)),
+    start,
+    say,
+  );
   const build = await fit(names.build, wanted.filter(isBuild), usemem.constants, say);
   return build.constants;
 }
@@ -209,13 +221,29 @@ function baseline(cell, constants) {
 }
 
 const rows = {
-  usemem30: ['total_throughput_kb_s', 'elapsed_s', 'sys_s', 'memcg_high', 'zswpout', 'ZSWPOUT-64kB', 'ZSWPOUT-2048kB'],
-  'kernel-build-allmodconfig': ['real_s', 'user_s', 'sys_s', 'zswpout', 'zswpin', 'ZSWPOUT-64kB', 'ZSWPOUT-2048kB'],
+  usemem30: [
+    'total_throughput_kb_s',
+    'elapsed_s',
+    'sys_s',
+    'memcg_high',
+    'zswpout',
+    'ZSWPOUT-64kB',
+    'ZSWPOUT-2048kB',
+  ],
+  'kernel-build-allmodconfig': [
+    'real_s',
+    'user_s',
+    'sys_s',
+    'zswpout',
+    'zswpin',
+    'ZSWPOUT-64kB',
+    'ZSWPOUT-2048kB',
+  ],
 };
 
-const percent = (value, published) => `${value >= published ? '+' : ''}${((value / published - 1) * 100).toFixed(1)}%`;
-const number = (value) =>
-  value >= 10_000 ? Math.round(value).toLocaleString('en-US') : value.toFixed(2);
+const percent = (value, published) =>
+  `${value >= published ? '+' : ''}${((value / published - 1) * 100).toFixed(1)}%`;
+const number = (value) => (value >= 10_000 ? Math.round(value).toLocaleString('en-US') : value.toFixed(2));
 
 /** Every published cell: fitted to, structural (of a fitted cell, but not fitted) or predicted. */
 function printCells(results, constants) {
@@ -227,11 +255,7 @@ function printCells(results, constants) {
     for (const row of rows[cell.workload]) {
       const published = cell.values[row];
       if (published === undefined || model[row] === undefined) continue;
-      const kind = !isFitted(cell)
-        ? 'predicted'
-        : row in weights[cell.workload]
-          ? 'fitted'
-          : 'structural';
+      const kind = !isFitted(cell) ? 'predicted' : row in weights[cell.workload] ? 'fitted' : 'structural';
       const without =
         plain[row] === undefined ? ['', ''] : [number(plain[row]), percent(plain[row], published)];
       console.log(
@@ -251,11 +275,15 @@ function printCells(results, constants) {
     const model = gain((cell) => results.get(nameOf(cell)).total_throughput_kb_s);
     console.log(`| usemem30 ${folio} | ${published} | ${model} |`);
   }
-  console.log('\n| build, sys by page stored, us | published | model | error |\n| --- | ---: | ---: | ---: |');
+  console.log(
+    '\n| build, sys by page stored, us | published | model | error |\n| --- | ---: | ---: | ---: |',
+  );
   for (const cell of cells.filter(isBuild)) {
     const model = results.get(nameOf(cell));
     const [published, ours] = [cell.values, model].map(({ sys_s, zswpout }) => (sys_s / zswpout) * 1e6);
-    console.log(`| ${nameOf(cell)} | ${published.toFixed(1)} | ${ours.toFixed(1)} | ${percent(ours, published)} |`);
+    console.log(
+      `| ${nameOf(cell)} | ${published.toFixed(1)} | ${ours.toFixed(1)} | ${percent(ours, published)} |`,
+    );
   }
 }
 
@@ -279,10 +307,20 @@ const { values: options } = parseArgs({
   },
 });
 if (options.help) {
-  console.log(readFileSync(import.meta.filename, 'utf8').split('\n').slice(0, 7).join('\n').replaceAll('// ', ''));
+  console.log(
+    readFileSync(import.meta.filename, 'utf8')
+      .split('\n')
+      .slice(0, 7)
+      .join('\n')
+      .replaceAll('// ', ''),
+  );
   process.exit(0);
 }
-const defaults = Object.fromEntries(native().modelConstants().map(({ name, value }) => [name, value]));
+const defaults = Object.fromEntries(
+  native()
+    .modelConstants()
+    .map(({ name, value }) => [name, value]),
+);
 const names = fittedNames();
 const wanted = cells.filter(isFitted);
 const fittedValues = wanted.reduce((sum, cell) => sum + Object.keys(weights[cell.workload]).length, 0);
@@ -296,18 +334,28 @@ if (options['leave-one-out']) {
     const others = wanted.filter((cell) => cell !== left);
     const constants = isBuild(left)
       ? (await fit(names.build, others.filter(isBuild), defaults, () => {})).constants
-      : (await fit(names.usemem, others.filter((cell) => !isBuild(cell)), defaults, () => {})).constants;
+      : (
+          await fit(
+            names.usemem,
+            others.filter((cell) => !isBuild(cell)),
+            defaults,
+            () => {},
+          )
+        ).constants;
     const model = await runCell(left, constants, partOf(left));
     for (const row of Object.keys(weights[left.workload])) {
       const published = left.values[row];
-      console.log(`| ${nameOf(left)} | ${row} | ${number(published)} | ${number(model[row])} | ${percent(model[row], published)} |`);
+      console.log(
+        `| ${nameOf(left)} | ${row} | ${number(published)} | ${number(model[row])} | ${percent(model[row], published)} |`,
+      );
     }
   }
 } else {
   let constants = defaults;
   if (options.fit) {
     constants = await fitAll(defaults, wanted, console.log);
-    for (const name of [...names.usemem, ...names.build]) console.log(`${name} ${defaults[name]} -> ${constants[name]}`);
+    for (const name of [...names.usemem, ...names.build])
+      console.log(`${name} ${defaults[name]} -> ${constants[name]}`);
     if (options.write) writeConstants(constants, [...names.usemem, ...names.build]);
   }
   printCells(await runCells(cells, constants, () => 1), constants);

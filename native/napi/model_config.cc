@@ -381,9 +381,9 @@ void read_workload(Fields fields, Config* config) {
 
 void read_events(Fields& fields, Config* config) {
   constexpr Words<13> kKinds = {
-      "cpu-offline",   "cpu-online",       "wq-unbind",        "wq-bind",     "device-loss",
-      "compressor",    "zswap-enabled",    "max-pool-percent", "accept-threshold",
-      "memory-high",   "memory-max",       "swap-max",         "zswap-max",
+      "cpu-offline", "cpu-online",    "wq-unbind",        "wq-bind",          "device-loss",
+      "compressor",  "zswap-enabled", "max-pool-percent", "accept-threshold", "memory-high",
+      "memory-max",  "swap-max",      "zswap-max",
   };
   fields.objects("events", [&](Fields each) {
     model::OutsideEvent& event = config->events.emplace_back();

@@ -119,9 +119,7 @@ ModelObject::ModelObject(const Napi::CallbackInfo& info)
   napi_add_env_cleanup_hook(env_, at_environment_exit, this);
 }
 
-ModelObject::~ModelObject() {
-  napi_remove_env_cleanup_hook(env_, at_environment_exit, this);
-}
+ModelObject::~ModelObject() { napi_remove_env_cleanup_hook(env_, at_environment_exit, this); }
 
 // An environment waits for its pool's work before it ends.
 void ModelObject::at_environment_exit(void* self) {
@@ -153,8 +151,8 @@ Napi::Value ModelObject::advance(const Napi::CallbackInfo& info) {
 Machine* ModelObject::machine(const Napi::CallbackInfo& info, const char* method) {
   if (!take_arguments<>(info, method)) return nullptr;
   if (!busy_ && run_ != nullptr && run_->machine != nullptr) return run_->machine.get();
-  Napi::TypeError::New(info.Env(), std::string(method) +
-                                       ": the model is under way, or has not been advanced yet")
+  Napi::TypeError::New(
+      info.Env(), std::string(method) + ": the model is under way, or has not been advanced yet")
       .ThrowAsJavaScriptException();
   return nullptr;
 }

@@ -2,7 +2,12 @@
  * Settings of a machine, as its kernel files name them, to what native/model takes. The driver's mapping of CPUs to
  * work queues is computed here, by src/kernel/iaa-mapping.ts, and goes in as tables (docs/decisions/0007).
  */
-import { type CpuMapping, type MappingVariant, mapCpus, type PackageSettings } from '../kernel/iaa-mapping.js';
+import {
+  type CpuMapping,
+  type MappingVariant,
+  mapCpus,
+  type PackageSettings,
+} from '../kernel/iaa-mapping.js';
 import { zsmallocClasses } from '../kernel/zsmalloc.js';
 import type { NativeModelConfig, NativeModelMapping } from '../native/surface.js';
 import { type ModelMachine, mappedMachine } from './machine.js';

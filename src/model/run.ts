@@ -27,6 +27,6 @@ export function usememKbPerSecond(run: ModelRun, taskPages: number): number[] {
   return run.results.flatMap(({ workedNs }) => {
     if (workedNs === undefined) return [];
     const usecs = BigInt(Math.max(1, Math.floor(workedNs / 1000)));
-    return [Number((((bytes + bytes / 8n) * 1_000_000n) / 1024n / usecs))];
+    return [Number(((bytes + bytes / 8n) * 1_000_000n) / 1024n / usecs)];
   });
 }
