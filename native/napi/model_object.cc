@@ -106,6 +106,7 @@ Napi::Function ModelObject::define(Napi::Env env) {
                      {
                          InstanceMethod<&ModelObject::advance>("advance"),
                          InstanceMethod<&ModelObject::now>("now"),
+                         InstanceMethod<&ModelObject::events>("events"),
                          InstanceMethod<&ModelObject::counters>("counters"),
                          InstanceMethod<&ModelObject::wq_counters>("wqCounters"),
                          InstanceMethod<&ModelObject::take_samples>("takeSamples"),
@@ -161,6 +162,12 @@ Napi::Value ModelObject::now(const Napi::CallbackInfo& info) {
   const Machine* found = machine(info, "now()");
   if (found == nullptr) return {};
   return time_to_js(info.Env(), found->now());
+}
+
+Napi::Value ModelObject::events(const Napi::CallbackInfo& info) {
+  const Machine* found = machine(info, "events()");
+  if (found == nullptr) return {};
+  return counter_to_js(info.Env(), found->events());
 }
 
 Napi::Value ModelObject::counters(const Napi::CallbackInfo& info) {

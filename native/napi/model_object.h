@@ -35,6 +35,7 @@ class ModelObject final : public Napi::ObjectWrap<ModelObject> {
 
   Napi::Value advance(const Napi::CallbackInfo& info);
   Napi::Value now(const Napi::CallbackInfo& info);
+  Napi::Value events(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);
   Napi::Value wq_counters(const Napi::CallbackInfo& info);
   Napi::Value take_samples(const Napi::CallbackInfo& info);

@@ -272,6 +272,8 @@ export interface NativeModel {
   advance(untilNs: number): Promise<boolean | string>;
   /** ns since the start. */
   now(): number;
+  /** What it has simulated so far: the measure of its own speed. */
+  events(): number;
   /** Every counter of modelCounters(). */
   counters(): Record<string, number>;
   /** debugfs iaa_crypto/wq_stats, in the order of `wqs`. */

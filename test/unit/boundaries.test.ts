@@ -279,6 +279,7 @@ describe('C++', () => {
     'iax',
     'launch',
     'madvise',
+    'model',
     'sampler',
     'usemem',
   ];
@@ -294,7 +295,8 @@ describe('C++', () => {
     guest: ['guest', 'common'],
     codec: ['codec'],
     iax: ['iax', 'codec', 'common'],
-    napi: ['napi', 'accfg', 'codec', 'hostfs', 'sampler', 'common'],
+    model: ['model', 'codec', 'usemem'],
+    napi: ['napi', 'accfg', 'codec', 'hostfs', 'model', 'sampler', 'common'],
     'addon.cc': ['napi', 'accfg', 'codec', 'hostfs', 'common'],
   };
 
