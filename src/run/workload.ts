@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { emptyCgroup } from '../apply/restore.js';
 import { type Snapshot, takeSnapshot } from '../collect/snapshot.js';
 import { WorkloadError } from '../errors.js';
@@ -64,7 +63,7 @@ export async function runWorkload(
     while (!ended) {
       await Promise.race([
         exit.catch(() => {}),
-        delay(lookMs, undefined, { signal: options.signal }).catch(() => {}),
+        host.delay(lookMs, options.signal),
       ]);
       options.signal?.throwIfAborted();
       if (ended) return;

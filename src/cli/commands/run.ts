@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { ExitCode, UsageError } from '../../errors.js';
 import type { RunOutcome } from '../../experiment/run.js';
 import type { Experiment } from '../../experiment/schema.js';
@@ -22,6 +22,7 @@ interface RunOptions {
   readonly aa?: boolean;
   readonly traceBatch?: boolean;
   readonly printUnit?: boolean;
+  readonly seed?: number;
 }
 
 /** `run FILE...`: runs experiments, prints their tables, puts the machine back. */
@@ -40,6 +41,10 @@ export function runCommand(): Command {
       '--trace-batch',
       'count how many pages zswap compresses at once and how long a page takes, by kernel probes; they cost time',
     )
+    .addOption(
+      new Option('--seed <number>', "of random orders and of a modelled machine; default: the file's")
+        .argParser(parseSeed),
+    )
     .option('--print-unit', 'print a systemd service that goes on with it at each boot; run nothing')
     .option('--yes', 'do not ask (only changes of the live machine are asked about)')
     .action(async (files: string[], _options: RunOptions, command: Command) => {
@@ -50,14 +55,16 @@ export function runCommand(): Command {
       // All files are read before the first one is run.
       const experiments: [string, Experiment][] = [];
       const settings = await settingsOf(options.set);
-      for (const file of files) experiments.push([file, await readExperiment(file, settings)]);
+      const seed = options.seed === undefined ? {} : { seed: options.seed };
+      for (const file of files)
+        experiments.push([file, { ...(await readExperiment(file, settings)), ...seed }]);
       if (options.printUnit === true) {
         await printUnit(files, options);
         return;
       }
       const host = await openCommandHost(options, true);
       try {
-        if (options.yes !== true) await ask(host, experiments, options.take ?? false, signal);
+        if (options.yes !== true && options.host === 'live') await ask(host, experiments, options.take ?? false, signal);
         const stateDirectory = await stateDirectoryOf(options);
         const results: Result[] = [];
         for (const [file, experiment] of experiments) {
@@ -84,6 +91,13 @@ export function runCommand(): Command {
     });
 }
 
+/** As `seed` of an experiment file. */
+function parseSeed(given: string): number {
+  const seed = Number(given);
+  if (!/^\d+$/.test(given) || seed >= 2 ** 31) throw new InvalidArgumentError('expected a number from 0 to 2147483647');
+  return seed;
+}
+
 async function printUnit(files: readonly string[], options: RunOptions & CommonOptions): Promise<void> {
   const { resolve } = await import('node:path');
   const { resumeUnit } = await import('../systemd-unit.js');
@@ -91,7 +105,8 @@ async function printUnit(files: readonly string[], options: RunOptions & CommonO
   const absolute = files.map((file) => resolve(file));
   const state = options.state === undefined ? [] : ['--state', resolve(options.state)];
   const set = options.set.flatMap((setting) => ['--set', setting]);
-  const words = ['run', '--resume', '--yes', ...set, ...(options.take === true ? ['--take'] : []), ...state];
+  const seed = options.seed === undefined ? [] : ['--seed', String(options.seed)];
+  const words = ['run', '--resume', '--yes', ...set, ...seed, ...(options.take === true ? ['--take'] : []), ...state];
   const argv = [process.execPath, resolve(process.argv[1] ?? ''), ...words, ...absolute];
   print(resumeUnit({ argv, files: absolute }));
 }
