@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { apply, type Receipt } from '../apply/apply.js';
 import type { Journal } from '../apply/journal.js';
 import { type Restored, restore } from '../apply/restore.js';
@@ -184,7 +185,9 @@ function joined(one: Restored, other: Restored): Restored {
   return {
     undone: [...one.undone, ...other.undone],
     problems: [...one.problems, ...other.problems],
-    oneWay: [...one.oneWay, ...other.oneWay],
+    oneWay: [...one.oneWay, ...other.oneWay].filter(
+      (each, at, all) => all.findIndex((same) => isDeepStrictEqual(same, each)) === at,
+    ),
   };
 }
 

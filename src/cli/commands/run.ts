@@ -3,6 +3,7 @@ import { ExitCode, UsageError } from '../../errors.js';
 import type { RunOutcome } from '../../experiment/run.js';
 import type { Experiment } from '../../experiment/schema.js';
 import type { Host } from '../../host/host.js';
+import type { CellSet } from '../../study/cells.js';
 import type { Result } from '../../study/record.js';
 import {
   type CommonOptions,
@@ -13,6 +14,7 @@ import {
   stateDirectoryOf,
 } from '../options.js';
 import { takeHelp } from './plan.js';
+import { againstHelp } from './report.js';
 
 interface RunOptions {
   readonly set: readonly string[];
@@ -23,6 +25,7 @@ interface RunOptions {
   readonly traceBatch?: boolean;
   readonly printUnit?: boolean;
   readonly seed?: number;
+  readonly against?: string;
 }
 
 /** `run FILE...`: runs experiments, prints their tables, puts the machine back. */
@@ -45,6 +48,7 @@ export function runCommand(): Command {
       new Option('--seed <number>', "of random orders and of a modelled machine; default: the file's")
         .argParser(parseSeed),
     )
+    .option('--against <name>', againstHelp)
     .option('--print-unit', 'print a systemd service that goes on with it at each boot; run nothing')
     .option('--yes', 'do not ask (only changes of the live machine are asked about)')
     .action(async (files: string[], _options: RunOptions, command: Command) => {
@@ -62,6 +66,8 @@ export function runCommand(): Command {
         await printUnit(files, options);
         return;
       }
+      const { cellSetOf } = await import('../published-set.js');
+      const against = options.against === undefined ? undefined : await cellSetOf(options.against);
       const host = await openCommandHost(options, true);
       try {
         if (options.yes !== true && options.host === 'live') await ask(host, experiments, options.take ?? false, signal);
@@ -77,6 +83,7 @@ export function runCommand(): Command {
               aa: options.aa ?? false,
               traceBatch: options.traceBatch ?? false,
               json: options.json ?? false,
+              against,
             }),
           );
         }
@@ -137,6 +144,7 @@ interface OneRun {
   readonly aa: boolean;
   readonly traceBatch: boolean;
   readonly json: boolean;
+  readonly against: CellSet | undefined;
 }
 
 /** Exact versions of what the machine is made of, as whoever started us in a guest knows them: a JSON object of words. */
@@ -180,7 +188,7 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
     });
     progress.end();
     const result = study(await readRecord(outcome.directory));
-    if (!options.json) print(tablesOf([result]));
+    if (!options.json) print(tablesOf([result], options.against));
     if (options.traceBatch) {
       const { batchLines } = await import('../batches.js');
       for (const line of await batchLines(outcome.directory)) printError(line);
