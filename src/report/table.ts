@@ -33,7 +33,7 @@ export interface Table {
 
 const labelWidth = 24;
 const smallestColumn = 14;
-const changeWidth = 18;
+const smallestChange = 18;
 
 /** A table in the cover letter's form. */
 export function renderTable({
@@ -53,6 +53,10 @@ export function renderTable({
     ...groups.flat().map((row) => shown(row)),
   ]);
   const width = Math.max(smallestColumn, ...texts.map((text) => text.length + 2));
+  const changeWidth = Math.max(
+    smallestChange,
+    ...changes.flatMap(({ head }) => head.map((text) => text.length + 2)),
+  );
   const line = ` ${'-'.repeat(labelWidth + width * columns.length + changeWidth * changes.length)}`;
   const print = (label: string, cells: readonly string[], last: readonly string[] = []): string =>
     ` ${label.padEnd(labelWidth)}${cells.map((cell) => cell.padStart(width)).join('')}${last.map((text) => text.padStart(changeWidth)).join('')}`.trimEnd();
