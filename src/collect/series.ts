@@ -80,7 +80,7 @@ export class SeriesRecorder {
   async end(): Promise<SeriesEnd> {
     clearInterval(this.#timer);
     this.#sampling.stop();
-    while (this.#take());
+    this.#take();
     const statistics = this.#sampling.statistics();
     this.#write(endKind, Buffer.from(JSON.stringify(statistics)));
     await this.#writing;
@@ -90,11 +90,9 @@ export class SeriesRecorder {
     return { ...statistics, failure: code ?? message };
   }
 
-  /** Whether there were any. */
-  #take(): boolean {
+  #take(): void {
     const rows = this.#sampling.take();
     if (rows.length > 0) this.#write(rowsKind, rows);
-    return rows.length > 0;
   }
 
   /** Frames are written one after the other; after one that failed there are none. */

@@ -4,8 +4,11 @@ import { parseGlobalStats } from '../host/reactions/iaa-statistics.js';
 import { type KernelTree, realPath } from '../host/reactions/tree.js';
 import type { CounterFiles, ModelCounters } from './counter-files.js';
 
-/** Rows are handed out in blocks of so many bytes, whenever they are asked for, so that a file of them does not depend on that. */
-const blockBytes = 1024 * 1024;
+/**
+ * Bytes of rows, all of which are handed out at the end: a file of them does not depend on when they are asked for. A
+ * frame of a series holds so many.
+ */
+const mostBytes = 60 * 1024 * 1024;
 
 /** The counters of a text by key; undefined where it has none of this form. wq_stats are not sampled. */
 function countersOf({ path, format }: CounterSource, text: string): Map<string, bigint> | undefined {
@@ -39,10 +42,11 @@ export class ModelSampling implements Sampling {
   readonly #sources: readonly CounterSource[];
   readonly #real: string[] = [];
   readonly #before: (bigint | undefined)[] = [];
-  #blocks: Uint8Array[] = [];
-  #row: number[] = [];
+  readonly #waiting: Uint8Array[] = [];
+  #bytes = 0;
   #tick = -1;
   #rows = 0;
+  #dropped = 0;
   #mostLateNs = 0;
   #stopped = false;
 
@@ -79,7 +83,7 @@ export class ModelSampling implements Sampling {
     const last = Number((nowNs - this.startNs) / BigInt(this.intervalNs));
     if (this.#stopped || last <= this.#tick) return;
     const values = this.#read();
-    while (this.#tick < last) this.#encode(this.#tick + 1, 0, values);
+    for (let tick = this.#tick + 1; tick <= last; tick += 1) this.#encode(tick, 0, values);
   }
 
   /** What adds counters of the model to the files as they are now. */
@@ -98,10 +102,7 @@ export class ModelSampling implements Sampling {
   }
 
   take(): Uint8Array {
-    const block = this.#blocks.shift();
-    if (block !== undefined) return block;
-    if (!this.#stopped) return new Uint8Array();
-    return Uint8Array.from(this.#row.splice(0));
+    return this.#stopped ? Buffer.concat(this.#waiting.splice(0)) : new Uint8Array();
   }
 
   statistics(): ReturnType<Sampling['statistics']> {
@@ -109,7 +110,7 @@ export class ModelSampling implements Sampling {
     // A workload that began between two ticks is as late at all of them.
     const late = this.#mostLateNs;
     const lateNs = { p50: late, p99: late, max: late };
-    return { rows: this.#rows, dropped: 0, missed: 0, lateNs, readingNs: none };
+    return { rows: this.#rows, dropped: this.#dropped, missed: 0, lateNs, readingNs: none };
   }
 
   stop(): void {
@@ -127,6 +128,10 @@ export class ModelSampling implements Sampling {
   }
 
   #encode(tick: number, lateNs: number, values: readonly (bigint | undefined)[]): void {
+    if (this.#bytes >= mostBytes) {
+      this.#dropped += 1;
+      return;
+    }
     const bytes: number[] = [];
     const number = (value: bigint): void => {
       let rest = value;
@@ -148,7 +153,7 @@ export class ModelSampling implements Sampling {
     this.#tick = tick;
     this.#rows += 1;
     this.#mostLateNs = Math.max(this.#mostLateNs, lateNs);
-    for (const byte of bytes) this.#row.push(byte);
-    if (this.#row.length >= blockBytes) this.#blocks.push(Uint8Array.from(this.#row.splice(0)));
+    this.#waiting.push(Uint8Array.from(bytes));
+    this.#bytes += bytes.length;
   }
 }

@@ -78,7 +78,7 @@ const mayImport: Readonly<
   version: { values: [] },
   random: { values: [] },
   native: { values: ['errors', 'bindings'] },
-  host: { values: ['errors', 'native', 'execa'] },
+  host: { values: ['errors', 'native', 'execa', 'model/model-host'] },
   kernel: {
     values: ['errors', 'host/codecs', 'host/path', 'host/outcome'],
     types: ['host', 'discover/inventory'],
@@ -130,7 +130,20 @@ const mayImport: Readonly<
   testing: { values: ['errors', 'host'] },
   codec: { values: ['errors', 'native'] },
   estimate: { values: ['errors', 'random', 'codec', 'kernel/zsmalloc'] },
-  model: { values: ['errors', 'native', 'kernel/iaa-mapping', 'kernel/zsmalloc'] },
+  model: {
+    values: [
+      'errors',
+      'native',
+      'host',
+      'kernel',
+      'discover',
+      'experiment/fields',
+      'experiment/page',
+      'experiment/size',
+      'zod',
+    ],
+    types: ['discover'],
+  },
   vm: { values: ['errors', 'native', 'execa'] },
   index: {
     values: [
