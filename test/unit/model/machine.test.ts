@@ -54,7 +54,7 @@ kernel: v8
             '4 cores_per_package: expected number',
             '5 sockets: unknown key; known here: name, cpu, packages',
             '6 memory: expected a multiple of 1024 bytes, at most 4',
-            '7 kernel: expected one of mainline 6.12, mm-unstable-4-',
+            '7 kernel: expected one of mainline 6.12, mm-unstable-4',
           ],
         );
         return true;
