@@ -6,12 +6,9 @@
 // Random scripts on small machines: tasks that read and write pages and exit, CPUs that come and
 // go,
 // queues unbound and bound, devices lost, compressors changed, limits moved, allocations that fail.
-// A
-// witness carries each page's content where the model says that it goes: no page may be lost,
-// doubled or
-// changed but by a loss that the model counts, as the kernel would lose it. The number of scripts
-// is the
-// first argument (default 400), the first seed the second.
+// A witness carries each page's content where the model says that it goes: no page may be lost,
+// doubled or changed but by a loss that the model counts, as the kernel would lose it. The number
+// of scripts is the first argument (default 400), the first seed the second.
 
 #include <algorithm>
 #include <array>

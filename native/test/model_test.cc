@@ -556,6 +556,37 @@ void what_is_stored_follows_from_the_sizes() {
   }
 }
 
+/** What the rows of the letter's tables have to do with each other. */
+void the_letters_rows_fit_together() {
+  std::uint64_t fallbacks = 0;
+  for (const char* kernel : {"mm-unstable-4-21-2025", "v9"}) {
+    for (const Compressor compressor : {Compressor::kDeflateIaa, Compressor::kZstd}) {
+      for (const std::uint32_t order : {4U, 9U}) {
+        Config config = test::usemem30(kernel, compressor, order, 256);
+        const Counters ample = test::run(config);
+        check_equal(ample.folio_swpout_fallback, 0U);
+        // As much swap as that took, and little more: CPUs keep clusters that they fill, and runs
+        // become rare towards the end.
+        config.machine.swap_pages = ample.zswpout + 30 * std::uint64_t{64};
+        const Counters tight = test::run(config);
+        fallbacks += tight.folio_swpout_fallback;
+        for (const Counters& counters : {ample, tight}) {
+          const std::uint64_t whole =
+              counters.folio_zswpout + counters.folio_swpout + counters.folio_swpout_fallback;
+          check(is_near(static_cast<double>(whole << order),
+                        static_cast<double>(counters.zswpout + counters.pswpout), 0.001));
+          check_equal(counters.swap_fail, counters.folio_swpout_fallback);
+          check_equal(counters.thp_swpout_fallback,
+                      order == 9 ? counters.folio_swpout_fallback : 0);
+          check_equal(counters.pgsteal, counters.zswpout + counters.pswpout);
+          check_equal(counters.zswpin + counters.pswpin, counters.pgmajfault);
+        }
+      }
+    }
+  }
+  check(fallbacks > 0, "every folio found its run");
+}
+
 void events_reclaim_what_the_kernel_charges() {
   const auto pages_an_event = [](const char* kernel, std::uint32_t order) {
     const Counters counters =
@@ -785,6 +816,7 @@ int main() {
   iaa_zswap::a_shared_queue_that_others_fill_refuses();
   iaa_zswap::sequential_stores_less_since_some_exit_early();
   iaa_zswap::what_is_stored_follows_from_the_sizes();
+  iaa_zswap::the_letters_rows_fit_together();
   iaa_zswap::events_reclaim_what_the_kernel_charges();
   iaa_zswap::the_same_seed_gives_the_same_run();
   iaa_zswap::a_run_can_be_stepped();
