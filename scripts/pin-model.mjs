@@ -17,9 +17,6 @@ const { markdownTable, withTable } = await import('../build/test/test/support/mo
 const mib = 2 ** 20;
 const cpus = 2;
 const guestMemoryMib = 2048;
-/** idxd does not load before 6.15, where CPUs cannot be given MOVDIR64B. */
-const devicesOf = (release) => (modelKernel(release) === 'mainline 6.12' ? 0 : 2);
-
 /** The model's name of a guest's kernel. */
 function modelKernel(release) {
   if (release.startsWith('6.12')) return 'mainline 6.12';
@@ -29,48 +26,30 @@ function modelKernel(release) {
 const folioOrders = { '4k': 0, '64k': 4, '2048k': 9 };
 
 /** What is run: usemem of `processes` times `sizeMib`, bound to two CPUs, under memory.high. */
-const points = [];
-for (const folio of ['4k', '64k', '2048k']) {
-  for (const highMib of [96, 48]) {
-    points.push({ what: 'events', folio, compressor: 'zstd', processes: 2, sizeMib: 64, highMib, sleep: 0 });
-  }
-}
-points.push({
-  what: 'events',
-  folio: '64k',
-  compressor: 'deflate-iaa',
-  processes: 2,
-  sizeMib: 64,
-  highMib: 96,
-  sleep: 0,
-});
-// Of three processes on two CPUs one is alone and done first.
-for (const sleep of [0, 120]) {
-  points.push({
+const plain = { what: 'events', compressor: 'zstd', folio: '64k', processes: 2, sizeMib: 64, highMib: 96 };
+const points = [
+  // Long sleeps keep an end that comes early by chance from having an effect.
+  ...Object.keys(folioOrders).flatMap((folio) =>
+    [96, 48].map((highMib) => ({ ...plain, folio, highMib, sleep: 30 })),
+  ),
+  { ...plain, compressor: 'deflate-iaa', sleep: 60 },
+  // Of three processes on two CPUs one is alone and done first.
+  ...[0, 120].map((sleep) => ({
+    ...plain,
     what: 'early exit',
-    folio: '64k',
-    compressor: 'zstd',
     processes: 3,
     sizeMib: 48,
     highMib: 72,
     sleep,
-  });
-}
-// 128 MiB under 48 MiB need some 90 MiB of swap.
-points.push({
-  what: 'little swap',
-  folio: '64k',
-  compressor: 'zstd',
-  processes: 2,
-  sizeMib: 64,
-  highMib: 48,
-  sleep: 0,
-  swapMib: 96,
-});
+  })),
+  // Under 48 MiB some 90 MiB of swap are needed.
+  { ...plain, what: 'little swap', highMib: 48, sleep: 30, swapMib: 96 },
+];
 const swapOf = ({ swapMib = 4096 }) => swapMib;
-
-const isFor = (release, swapMib) => (point) =>
-  swapOf(point) === swapMib && (point.compressor !== 'deflate-iaa' || devicesOf(release) > 0);
+const devicesOf = ({ compressor }) => (compressor === 'deflate-iaa' ? 2 : 0);
+const guestOf = (point) => `${swapOf(point)} ${devicesOf(point)}`;
+/** idxd does not load before 6.15, where CPUs cannot be given MOVDIR64B. */
+const runsOn = (release) => (point) => devicesOf(point) === 0 || modelKernel(release) !== 'mainline 6.12';
 
 /** Runs this package's program; gives its stdout. */
 function program(...argv) {
@@ -139,7 +118,7 @@ async function onModel(release, point) {
       nodesPerPackage: 1,
       coresPerPackage: cpus / 2,
       threadsPerCore: 1,
-      iaaPerPackage: devicesOf(release) / 2,
+      iaaPerPackage: devicesOf(point) / 2,
       enginesPerIaa: 8,
       memoryBytes: guestMemoryMib * mib,
       swapBytes: swapOf(point) * mib,
@@ -206,19 +185,19 @@ const lines = [];
 const directory = mkdtempSync(join(tmpdir(), 'pin-model-'));
 try {
   for (const release of wanted) {
-    for (const swapMib of new Set(points.map(swapOf))) {
-      const folder = join(directory, `guest-${release}-${swapMib}`);
-      const start = [
-        '--memory',
-        String(guestMemoryMib),
-        '--swap',
-        `${swapMib}M`,
-        '--devices',
-        String(devicesOf(release)),
+    const here = points.filter(runsOn(release));
+    for (const [place, kind] of [...new Set(here.map(guestOf))].entries()) {
+      const alike = here.filter((point) => guestOf(point) === kind);
+      const [first] = alike;
+      const folder = join(directory, `guest-${release}-${place}`);
+      const hardware = [
+        ...['--memory', String(guestMemoryMib)],
+        ...['--swap', `${swapOf(first)}M`],
+        ...['--devices', String(devicesOf(first))],
       ];
-      program('vm', 'start', '--dir', folder, '--kernel', release, ...start);
+      program('vm', 'start', '--dir', folder, '--kernel', release, ...hardware);
       try {
-        for (const point of points.filter(isFor(release, swapMib))) {
+        for (const point of alike) {
           const [guest, model] = [inGuest(folder, directory, point), await onModel(release, point)];
           const { what, compressor, folio, processes, sizeMib, highMib, sleep } = point;
           const setting = `${processes} x ${sizeMib} MiB under ${highMib}, \`-s ${sleep}\``;
