@@ -134,7 +134,7 @@ struct ContentConfig {
 /** usemem's command line (docs/usemem.md). */
 struct UsememConfig {
   std::uint32_t tasks = 1;
-  /** -b; 0: tasks go where the scheduler puts them, which is CPU number modulo CPUs here, too. */
+  /** -b; 0: tasks go where the scheduler puts them. */
   std::uint32_t bind_interval = 0;
   std::uint64_t task_pages = 0;
   /** -u */

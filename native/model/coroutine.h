@@ -75,8 +75,7 @@ struct PromiseBase {
     // NOLINTNEXTLINE(readability-convert-member-functions-to-static)
     void await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
       // The caller goes on, and may destroy this frame while it does.
-      const std::coroutine_handle<> caller = ended.promise().caller;
-      if (caller) caller.resume();
+      if (ended.promise().caller) ended.promise().caller.resume();
     }
   };
 

@@ -30,7 +30,7 @@ namespace iaa_zswap::model {
 
 /** The counters at a time. */
 struct Sample {
-  Time time;
+  Time time = 0;
   Counters counters;
 };
 
@@ -73,7 +73,7 @@ class Machine {
 
   /** An event from outside, as the simulation knows it. */
   struct Outside {
-    Machine* machine;
+    Machine* machine = nullptr;
     OutsideEvent event;
   };
 

@@ -286,7 +286,6 @@ class Server {
     free_at_ = std::max(free_at_, arrival) + span;
     return free_at_;
   }
-  [[nodiscard]] Time free_at() const { return free_at_; }
 
  private:
   Time free_at_ = 0;

@@ -6,6 +6,14 @@
 namespace iaa_zswap::model {
 namespace {
 
+/**
+ * Where a task that is not bound runs: the scheduler's balancing at fork and exec looks for the
+ * idlest node first, so that tasks are spread over the whole machine.
+ */
+std::uint32_t spread_cpu(const Config& config, std::uint32_t task, std::uint32_t tasks) {
+  return static_cast<std::uint32_t>(std::uint64_t{task} * config.machine.cpus / tasks);
+}
+
 /** usemem (docs/usemem.md): each task maps its memory and writes all of it, one pass. */
 class Usemem final : public Workload {
  public:
@@ -15,11 +23,12 @@ class Usemem final : public Workload {
         constants_(config.constants),
         usemem_(usemem),
         slot_pages_(1U << config.thp.order) {
-    const std::uint32_t cpus = config.machine.cpus;
     for (std::uint32_t i = 0; i < usemem.tasks; ++i) {
-      const std::uint32_t step = std::max(1U, usemem.bind_interval);
-      Task* task = scheduler->add_task(static_cast<std::uint32_t>(std::uint64_t{i} * step % cpus),
-                                       config.seed);
+      const std::uint64_t bound = std::uint64_t{i} * usemem.bind_interval % config.machine.cpus;
+      Task* task =
+          scheduler->add_task(usemem.bind_interval == 0 ? spread_cpu(config, i, usemem.tasks)
+                                                        : static_cast<std::uint32_t>(bound),
+                              config.seed);
       memory->set_task(i, task);
       coroutines_.push_back(run(task, i));
     }
@@ -98,7 +107,7 @@ class Build final : public Workload {
     page_time_ = static_cast<double>(parallel) /
                  static_cast<double>(constants_.build_units * constants_.build_unit_pages);
     for (std::uint32_t i = 0; i < build.workers; ++i) {
-      Task* task = scheduler->add_task(i % config.machine.cpus, config.seed);
+      Task* task = scheduler->add_task(spread_cpu(config, i, build.workers), config.seed);
       memory->set_task(i, task);
       coroutines_.push_back(run(task, i));
     }
@@ -171,7 +180,7 @@ class TraceReplay final : public Workload {
       : Workload(simulation, scheduler, memory, trace.tasks), accesses_(trace.tasks) {
     for (const Access& access : trace.accesses) accesses_[access.task].push_back(access);
     for (std::uint32_t i = 0; i < trace.tasks; ++i) {
-      Task* task = scheduler->add_task(i % config.machine.cpus, config.seed);
+      Task* task = scheduler->add_task(spread_cpu(config, i, trace.tasks), config.seed);
       memory->set_task(i, task);
       coroutines_.push_back(run(task, i));
     }

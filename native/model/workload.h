@@ -30,8 +30,6 @@ class Workload {
   virtual ~Workload() = default;
 
   [[nodiscard]] bool is_done() const { return running_ == 0; }
-  /** When the last task ended. */
-  [[nodiscard]] Time ended() const { return ended_; }
   [[nodiscard]] const std::vector<TaskResult>& results() const { return results_; }
 
   [[nodiscard]] FramePool& frame_pool() const { return simulation_->frame_pool(); }
@@ -49,7 +47,6 @@ class Workload {
     results_[number].death = task->death;
     results_[number].max_resident_pages = memory_->max_resident(number);
     scheduler_->exit(task);
-    ended_ = simulation_->now();
     --running_;
     if (running_ == 0) simulation_->stop();
   }
@@ -59,7 +56,6 @@ class Workload {
   Scheduler* scheduler_;
   Memory* memory_;
   std::uint32_t running_;
-  Time ended_ = 0;
   std::vector<TaskResult> results_;
   std::vector<Co<>> coroutines_;
 };

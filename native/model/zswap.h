@@ -138,9 +138,9 @@ class Zswap {
 
   void make_current(Compressor compressor);
   void put_pool(std::uint32_t number);
-  Context* try_lock(Task* task, Pool* pool);
+  static Context* try_lock(Task* task, Pool* pool);
   Co<Context*> lock(Task* task, Pool* pool);
-  void unlock(Context* context) { context->mutex.unlock(parts_.scheduler); }
+  void unlock(Context* context) const { context->mutex.unlock(parts_.scheduler); }
 
   /** Compressed bytes of a page of a record, above kPageBytes when it does not compress. */
   [[nodiscard]] std::uint32_t content_bytes(const Pool& pool, FolioId id, std::uint32_t page) const;

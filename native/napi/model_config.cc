@@ -18,6 +18,11 @@ using model::Config;
 /** Largest whole number that JavaScript has exactly. */
 constexpr double kMostInteger = 9007199254740991;
 
+/** NaN is in no range. */
+bool is_whole(double given, double most) {
+  return given >= 0 && given <= most && given == std::floor(given);
+}
+
 /** A word of JavaScript for each value of an enum, in its order. */
 template <std::size_t N>
 using Words = std::array<std::string_view, N>;
@@ -38,18 +43,17 @@ class Fields {
   }
 
   template <typename T>
-  void number(const char* name, T* to, double least = 0, double most = kMostInteger) {
+  void number(const char* name, T* to, double most = kMostInteger) {
     const Napi::Value value = get(name);
     if (value.IsEmpty()) return;
     const double given = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-    // NaN is in no range.
-    if (!(given >= least && given <= most && given == std::floor(given))) {
+    if (!is_whole(given, most)) {
       refuse(name);
       return;
     }
     *to = static_cast<T>(given);
   }
-  void number(const char* name, std::uint32_t* to) { number(name, to, 0, UINT32_MAX); }
+  void number(const char* name, std::uint32_t* to) { number(name, to, UINT32_MAX); }
 
   /** Undefined is no limit. */
   void limit(const char* name, std::uint64_t* to) {
@@ -115,7 +119,7 @@ class Fields {
   void numbers(const char* name, std::vector<std::uint32_t>* to) {
     elements(name, [&](const Napi::Value& value, const std::string& path) {
       const double given = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-      if (!(given >= 0 && given <= UINT32_MAX && given == std::floor(given))) {
+      if (!is_whole(given, UINT32_MAX)) {
         refuse_path(path);
         return;
       }
@@ -354,7 +358,7 @@ model::TraceConfig read_trace(Fields fields) {
   }
   trace.accesses.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
-    if (!(times[i] >= 0 && times[i] <= kMostInteger) || kinds[i] > 2) {
+    if (!is_whole(times[i], kMostInteger) || kinds[i] > 2) {
       fields.refuse("timesNs");
       return trace;
     }

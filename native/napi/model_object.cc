@@ -27,7 +27,8 @@ struct Until {
     const double number = value.As<Napi::Number>().DoubleValue();
     if (std::isinf(number) && number > 0) return model::kNever;
     // NaN is in no range.
-    if (!(number >= 0 && number <= 0x1p53)) return std::nullopt;
+    const bool fits = number >= 0 && number <= 0x1p53;
+    if (!fits) return std::nullopt;
     return static_cast<Time>(number);
   }
 };

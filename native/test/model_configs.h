@@ -2,7 +2,10 @@
 #define IAA_ZSWAP_TEST_MODEL_CONFIGS_H_
 
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
+#include <optional>
+#include <source_location>
 #include <string>
 #include <utility>
 #include <variant>
@@ -12,6 +15,14 @@
 #include "test/check.h"
 
 namespace iaa_zswap::test {
+
+/** What is there; where nothing is the test fails. */
+template <typename T>
+T present(std::optional<T> held, std::source_location where = std::source_location::current()) {
+  if (held) return std::move(*held);
+  check(false, "there is nothing", where);
+  std::abort();
+}
 
 /** Some of zsmalloc's classes: enough to tell sizes apart. */
 inline std::vector<model::ZsmallocClass> few_classes() {
@@ -61,7 +72,7 @@ inline model::Mapping in_blocks(std::uint32_t cpus, std::uint32_t wqs, std::uint
 inline model::Config usemem30(const char* kernel, model::Compressor compressor, std::uint32_t order,
                               std::uint32_t smaller) {
   model::Config config;
-  config.kernel = *model::kernel_features(kernel);
+  config.kernel = present(model::kernel_features(kernel));
   config.machine = {.cpus = 56, .memory_pages = 503ULL << 18U, .swap_pages = 525ULL << 18U};
   config.zswap.compressor = compressor;
   config.zswap.max_pool_percent = 50;

@@ -6,12 +6,9 @@
 // Random scripts on small machines: tasks that read and write pages and exit, CPUs that come and
 // go,
 // queues unbound and bound, devices lost, compressors changed, limits moved, allocations that fail.
-// A
-// witness carries each page's content where the model says that it goes: no page may be lost,
-// doubled or
-// changed but by a loss that the model counts, as the kernel would lose it. The number of scripts
-// is the
-// first argument (default 400), the first seed the second.
+// A witness carries each page's content where the model says that it goes: no page may be lost,
+// doubled or changed but by a loss that the model counts, as the kernel would lose it. The number
+// of scripts is the first argument (default 400), the first seed the second.
 
 #include <algorithm>
 #include <array>
@@ -44,7 +41,8 @@ struct Stamp {
 };
 
 Bytes content_of(const Stamp& stamp) {
-  return test::generated_page(stamp.task * 1'000'003 + stamp.page * 1'009 + stamp.version);
+  return test::generated_page(std::uint64_t{stamp.task} * 1'000'003 + stamp.page * 1'009 +
+                              stamp.version);
 }
 
 /** A page in zswap: its stamp, and where contents are real, its bytes as the codec left them. */
@@ -60,8 +58,10 @@ class Witness final : public model::PageWitness {
 
   void wrote(std::uint32_t task, std::uint64_t page) override {
     Page& found = touched(task, page);
-    ++found.expected->version;
-    found.memory = found.expected;
+    Stamp stamp = test::present(found.expected);
+    ++stamp.version;
+    found.expected = stamp;
+    found.memory = stamp;
   }
   void read(std::uint32_t task, std::uint64_t page) override { touched(task, page); }
 
@@ -69,23 +69,20 @@ class Witness final : public model::PageWitness {
               bool as_it_is) override {
     Page& found = resident(task, page);
     expect(!found.zswap && !found.swap, "a page is in two places", task, page);
-    found.zswap = Copy{.stamp = *found.memory, .compressor = compressor, .compressed = {}};
-    if (real_contents_ && !as_it_is) compress(*found.zswap);
+    Copy copy{.stamp = test::present(found.memory), .compressor = compressor, .compressed = {}};
+    if (real_contents_ && !as_it_is) compress(copy);
+    found.zswap = std::move(copy);
   }
   void loaded(std::uint32_t task, std::uint64_t page) override {
     Page& found = at(task, page);
     expect(found.zswap.has_value(), "what is loaded was not stored", task, page);
     expect(!found.memory, "what is loaded is in memory", task, page);
-    decompress(*found.zswap);
-    found.memory = found.zswap->stamp;
-    found.zswap.reset();
+    found.memory = decompressed(test::present(std::exchange(found.zswap, std::nullopt)));
   }
   void written_back(std::uint32_t task, std::uint64_t page) override {
     Page& found = at(task, page);
     expect(found.zswap.has_value(), "what is written back was not stored", task, page);
-    decompress(*found.zswap);
-    found.swap = found.zswap->stamp;
-    found.zswap.reset();
+    found.swap = decompressed(test::present(std::exchange(found.zswap, std::nullopt)));
   }
   void swapped_out(std::uint32_t task, std::uint64_t page) override {
     Page& found = resident(task, page);
@@ -142,7 +139,7 @@ class Witness final : public model::PageWitness {
     return found;
   }
 
-  void compress(Copy& copy) {
+  static void compress(Copy& copy) {
     Bytes out(2 * std::size_t{model::kPageBytes});
     const codec::Outcome size = codec(copy.compressor).compress(content_of(copy.stamp), out);
     // The model's sizes are of other contents; one of these may not compress where it says so.
@@ -150,14 +147,15 @@ class Witness final : public model::PageWitness {
     out.resize(static_cast<std::size_t>(size));
     copy.compressed = std::move(out);
   }
-  void decompress(const Copy& copy) {
-    if (!copy.compressed) return;
+  static Stamp decompressed(const Copy& copy) {
+    if (!copy.compressed) return copy.stamp;
     Bytes out(model::kPageBytes);
     const codec::Outcome size = codec(copy.compressor).decompress(*copy.compressed, out);
     test::check(size == static_cast<codec::Outcome>(model::kPageBytes));
     test::check(out == content_of(copy.stamp), "a page was changed by its compressor");
+    return copy.stamp;
   }
-  codec::Compressor& codec(model::Compressor compressor) {
+  static codec::Compressor& codec(model::Compressor compressor) {
     auto& found = codecs_.at(static_cast<std::size_t>(compressor));
     if (found == nullptr) {
       auto opened = codec::open_compressor(model::compressor_name(compressor));
@@ -188,7 +186,7 @@ class Script {
     constexpr std::array kKernels = {"mainline 6.12", "mm-unstable-4-21-2025", "mainline 6.18",
                                      "mainline 7.3", "v9"};
     config_.seed = seed;
-    config_.kernel = *model::kernel_features(kKernels.at(below(kKernels.size())));
+    config_.kernel = test::present(model::kernel_features(kKernels.at(below(kKernels.size()))));
     if (chance(4)) config_.kernel.batched_store = chance(2);
     config_.machine.cpus = 1 + below(5);
     config_.thp.order = std::array{0U, 2U, 4U}.at(below(3));
@@ -216,15 +214,13 @@ class Script {
     // Some go through their memory, some stay in a part of it.
     const std::uint32_t spread = 1 + below(trace.task_pages);
     for (std::uint32_t i = 0; i < accesses; ++i) {
-      time += below(4) * 5'000;
+      time += model::Time{5'000} * below(4);
       const std::uint32_t page =
           chance(3) ? below(trace.task_pages) : (i / 3 + below(spread)) % trace.task_pages;
-      trace.accesses.push_back({.time = time,
-                                .task = below(trace.tasks),
-                                .page = page,
-                                .kind = chance(200) ? model::AccessKind::kExit
-                                        : chance(3) ? model::AccessKind::kRead
-                                                    : model::AccessKind::kWrite});
+      const std::uint32_t task = below(trace.tasks);
+      auto kind = chance(3) ? model::AccessKind::kRead : model::AccessKind::kWrite;
+      if (chance(200)) kind = model::AccessKind::kExit;
+      trace.accesses.push_back({.time = time, .task = task, .page = page, .kind = kind});
     }
     end_ = time;
     pages_ = trace.tasks * trace.task_pages;
@@ -232,8 +228,8 @@ class Script {
   }
 
   void make_limits() {
-    config_.machine.memory_pages = pages_ * (1 + below(4));
-    config_.machine.swap_pages = chance(5) ? 512 * below(3) : 512ULL * 64;
+    config_.machine.memory_pages = std::uint64_t{pages_} * (1 + below(4));
+    config_.machine.swap_pages = std::uint64_t{512} * (chance(5) ? below(3) : 64);
     if (!chance(4)) config_.memcg.high = 8 + below(pages_);
     if (chance(2)) config_.memcg.max = 40 + below(pages_);
     if (chance(8)) config_.memcg.swap_max = below(pages_);

@@ -164,7 +164,8 @@ void a_mutex_is_given_in_the_order_of_arrival() {
 
 struct Charging {
   explicit Charging(const char* kernel, std::uint64_t high)
-      : memcg({.high = high}, model::kernel_features(kernel)->exact_charge, 2, &counters) {}
+      : memcg({.high = high}, test::present(model::kernel_features(kernel)).exact_charge, 2,
+              &counters) {}
 
   Counters counters;
   model::Memcg memcg;
@@ -241,8 +242,8 @@ void large_folios_need_runs_of_swap_entries() {
   model::SwapArea swap(3 * 512 + 100, 4, 2);
   check_equal(swap.free_pages(), 3U * 512U);
   std::vector<std::uint32_t> large;
-  for (int i = 0; i < 2 * 32; ++i) large.push_back(swap.allocate(true, 0).value());
-  const std::uint32_t single = swap.allocate(false, 0).value();
+  for (int i = 0; i < 2 * 32; ++i) large.push_back(test::present(swap.allocate(true, 0)));
+  const std::uint32_t single = test::present(swap.allocate(false, 0));
   check(!swap.allocate(true, 0), "a run was found in the cluster of single pages");
   swap.release(large[40], 16);
   check(swap.allocate(true, 1).has_value(), "a run that is free was not found");
@@ -259,7 +260,7 @@ void large_folios_need_runs_of_swap_entries() {
 
 void an_emptied_cluster_serves_any_folio() {
   model::SwapArea swap(2 * 512, 9, 1);
-  const std::uint32_t first = swap.allocate(false, 0).value();
+  const std::uint32_t first = test::present(swap.allocate(false, 0));
   check(swap.allocate(true, 0).has_value());
   check(!swap.allocate(true, 0));
   swap.release(first, 1);
@@ -304,7 +305,7 @@ Co<> compress_batch(Bench& bench, model::Task* task, std::vector<std::uint32_t> 
 
 Config with_devices(const char* kernel, std::uint32_t devices) {
   Config config;
-  config.kernel = *model::kernel_features(kernel);
+  config.kernel = test::present(model::kernel_features(kernel));
   config.iaa = test::devices(devices);
   return config;
 }
@@ -489,7 +490,7 @@ void unbound_queues_are_not_used() {
 
 void engines_favour_the_queue_of_higher_priority() {
   Config config;
-  config.kernel = *model::kernel_features("v9");
+  config.kernel = test::present(model::kernel_features("v9"));
   config.iaa = test::devices(1);
   // With eight engines for eight tasks nothing would ever wait in a queue.
   config.iaa.devices[0].group_engines = {1};
@@ -556,6 +557,37 @@ void what_is_stored_follows_from_the_sizes() {
   }
 }
 
+/** What the rows of the letter's tables have to do with each other. */
+void the_letters_rows_fit_together() {
+  std::uint64_t fallbacks = 0;
+  for (const char* kernel : {"mm-unstable-4-21-2025", "v9"}) {
+    for (const Compressor compressor : {Compressor::kDeflateIaa, Compressor::kZstd}) {
+      for (const std::uint32_t order : {4U, 9U}) {
+        Config config = test::usemem30(kernel, compressor, order, 256);
+        const Counters ample = test::run(config);
+        check_equal(ample.folio_swpout_fallback, 0U);
+        // As much swap as that took, and little more: CPUs keep clusters that they fill, and runs
+        // become rare towards the end.
+        config.machine.swap_pages = ample.zswpout + 30 * std::uint64_t{64};
+        const Counters tight = test::run(config);
+        fallbacks += tight.folio_swpout_fallback;
+        for (const Counters& counters : {ample, tight}) {
+          const std::uint64_t whole =
+              counters.folio_zswpout + counters.folio_swpout + counters.folio_swpout_fallback;
+          check(is_near(static_cast<double>(whole << order),
+                        static_cast<double>(counters.zswpout + counters.pswpout), 0.001));
+          check_equal(counters.swap_fail, counters.folio_swpout_fallback);
+          check_equal(counters.thp_swpout_fallback,
+                      order == 9 ? counters.folio_swpout_fallback : 0);
+          check_equal(counters.pgsteal, counters.zswpout + counters.pswpout);
+          check_equal(counters.zswpin + counters.pswpin, counters.pgmajfault);
+        }
+      }
+    }
+  }
+  check(fallbacks > 0, "every folio found its run");
+}
+
 void events_reclaim_what_the_kernel_charges() {
   const auto pages_an_event = [](const char* kernel, std::uint32_t order) {
     const Counters counters =
@@ -619,7 +651,7 @@ void incompressible_pages_go_where_the_kernel_sends_them() {
   check(unwound.reject_compress_fail >= unwound.folio_swpout);
   check_equal(unwound.pswpout, unwound.folio_swpout * 16);
 
-  config.kernel = *model::kernel_features("mainline 7.3");
+  config.kernel = test::present(model::kernel_features("mainline 7.3"));
   config.iaa.mappings = {test::in_blocks(56, 4, 28)};
   const auto machine = test::machine_of(config);
   machine->run_until(100'000'000);
@@ -785,6 +817,7 @@ int main() {
   iaa_zswap::a_shared_queue_that_others_fill_refuses();
   iaa_zswap::sequential_stores_less_since_some_exit_early();
   iaa_zswap::what_is_stored_follows_from_the_sizes();
+  iaa_zswap::the_letters_rows_fit_together();
   iaa_zswap::events_reclaim_what_the_kernel_charges();
   iaa_zswap::the_same_seed_gives_the_same_run();
   iaa_zswap::a_run_can_be_stepped();

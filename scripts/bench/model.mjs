@@ -20,7 +20,10 @@ const runs = [
   { cell: 'batched', folio: '2048k', part: 1 },
   { cell: 'batched', folio: '64k', part: 1, machine: 'gnr-2s-6n' },
 ];
-const bounds = { 'spr-2s': { seconds: 10, megabytes: 256 }, 'gnr-2s-6n': { seconds: 60, megabytes: Infinity } };
+const bounds = {
+  'spr-2s': { seconds: 10, megabytes: 256 },
+  'gnr-2s-6n': { seconds: 60, megabytes: Infinity },
+};
 
 /** One run, in this process. */
 async function once({ cell, folio, part, machine }) {

@@ -168,7 +168,7 @@ export type NativeModelWorkload =
     }
   /** A kernel build, or a part of one; the constants `build_*` say what it is. */
   | { readonly kind: 'build'; readonly workers: number; readonly partPerMillion: number }
-  /** A recorded trace in columns; kinds are 0 read, 1 write, 2 exit. */
+  /** A recorded trace in columns; times are whole ns, kinds 0 read, 1 write, 2 exit. */
   | {
       readonly kind: 'trace';
       readonly tasks: number;

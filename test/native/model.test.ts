@@ -79,7 +79,9 @@ test('counters have the names of modelCounters, and samples their order', async 
   assert.deepEqual([...timesNs.subarray(0, 3)], [5e6, 10e6, 15e6]);
   assert.equal(values.length, timesNs.length * names.length);
   assert.equal(model.takeSamples().timesNs.length, 0);
-  const stored = [...timesNs.keys()].map((row) => values[row * names.length + names.indexOf('vmstat.zswpout')]);
+  const stored = [...timesNs.keys()].map(
+    (row) => values[row * names.length + names.indexOf('vmstat.zswpout')],
+  );
   assert.ok(Number(stored.at(-1)) > 0);
   assert.deepEqual(
     stored,

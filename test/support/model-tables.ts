@@ -2,7 +2,11 @@
 import type { NativeModelConstant } from '../../src/native/surface.js';
 
 /** A table in Markdown; numbers, whose columns are named, are set to the right. */
-export function markdownTable(columns: readonly string[], right: readonly string[], rows: readonly string[][]): string {
+export function markdownTable(
+  columns: readonly string[],
+  right: readonly string[],
+  rows: readonly string[][],
+): string {
   const rule = columns.map((column) => (right.includes(column) ? '---:' : '---'));
   return [columns, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
