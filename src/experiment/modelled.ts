@@ -17,7 +17,11 @@ export function experimentOn({ model }: Pick<Host, 'model'>, experiment: Experim
 }
 
 /** Boots the kernel of a cell, where that is another than what runs. */
-export async function bootFor(model: ModelControl, { matrix }: Experiment, kernel: string | undefined): Promise<void> {
+export async function bootFor(
+  model: ModelControl,
+  { matrix }: Experiment,
+  kernel: string | undefined,
+): Promise<void> {
   const release = matrix.kernel?.find(({ name }) => name === kernel)?.release;
   const wanted = model.kernels.find((each) => each.release === release)?.name;
   if (wanted !== undefined && wanted !== model.kernel) await model.boot(wanted);

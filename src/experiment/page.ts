@@ -38,7 +38,9 @@ export async function readPage(file: string, kind: string): Promise<string> {
     if (error instanceof TypeError) throw fail('not UTF-8 text', `name ${kind} (.yaml)`);
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     const hint =
-      code === 'ENOENT' ? 'check the name; the package brings some in experiments/ and machines/' : 'make it readable';
+      code === 'ENOENT'
+        ? 'check the name; the package brings some in experiments/ and machines/'
+        : 'make it readable';
     throw fail(code === 'ENOENT' ? 'no such file' : `cannot be read: ${code}`, hint);
   }
 }

@@ -311,12 +311,7 @@ function asRecorded(inventory: Inventory): Inventory {
 }
 
 /** The name of a record's folder: of a model's it tells all that the run depends on. */
-function recordId(
-  { model }: Host,
-  experiment: Experiment,
-  { kernel }: Inventory,
-  startedAt: string,
-): string {
+function recordId({ model }: Host, experiment: Experiment, { kernel }: Inventory, startedAt: string): string {
   if (model === undefined) {
     return `${startedAt.replaceAll(':', '').replace(/\.\d+Z$/, 'Z')}-${experiment.name}-${process.pid}`;
   }

@@ -349,7 +349,9 @@ function addMemory(build: Builder, { memoryKiB, swapKiB, kernel }: Settled): voi
     '/proc/meminfo',
     `MemTotal:       ${memoryKiB} kB\nMemAvailable:   ${available} kB\nSwapTotal:      ${swapKiB} kB\n`,
   );
-  const vmstat = vmstatCounters.filter((name) => kernel !== 'mainline 6.12' || !/^swp(in|out)_zero$/.test(name));
+  const vmstat = vmstatCounters.filter(
+    (name) => kernel !== 'mainline 6.12' || !/^swp(in|out)_zero$/.test(name),
+  );
   build.file('/proc/vmstat', vmstat.map((name) => `${name} 0\n`).join(''));
   const area = `${'/dev/nvme0n1p2'.padEnd(40)}partition\t${swapKiB}\t\t0\t\t-2\n`;
   build.file('/proc/swaps', `Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n${swapKiB > 0 ? area : ''}`);

@@ -11,8 +11,8 @@ import type {
   WorkloadSpec,
   WriteOptions,
 } from './host.js';
-import { offeredTextsOf, textsOf } from './outcome.js';
 import type { ModelControl } from './model-control.js';
+import { offeredTextsOf, textsOf } from './outcome.js';
 import type { HostPath } from './path.js';
 import { noRedaction, type Redactor, redactorFor } from './redact.js';
 import type { SampleSpec, Sampling } from './sampling.js';

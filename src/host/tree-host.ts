@@ -13,8 +13,8 @@ import type {
   WorkloadSpec,
   WriteOptions,
 } from './host.js';
-import { isNotOffered, offeredTextsOf, textsOf } from './outcome.js';
 import type { ModelControl } from './model-control.js';
+import { isNotOffered, offeredTextsOf, textsOf } from './outcome.js';
 import { type HostPath, hostPath } from './path.js';
 import { type SampleSpec, type Sampling, startSampling } from './sampling.js';
 

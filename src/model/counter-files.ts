@@ -1,7 +1,7 @@
 /** The model's counters as text of the files in which a kernel has them. */
 import {
-  iaaStatisticsDirectory,
   globalStatsText,
+  iaaStatisticsDirectory,
   parseGlobalStats,
   parseWqStats,
   wqStatsText,
@@ -26,7 +26,8 @@ const zswap = '/sys/kernel/debug/zswap';
 const globalStats = `${iaaStatisticsDirectory}/global_stats`;
 const wqStats = `${iaaStatisticsDirectory}/wq_stats`;
 
-const gauges = /^(zswap\.(pool_total_size|stored_\w+)|memory\.(current|swap\.current|stat\.\w+)|hugepages\.nr_anon)$/;
+const gauges =
+  /^(zswap\.(pool_total_size|stored_\w+)|memory\.(current|swap\.current|stat\.\w+)|hugepages\.nr_anon)$/;
 
 /** Where a counter of the model is in a kernel's files; undefined for what no kernel counts. */
 function placeOf(name: string, group: string, folio: string): { path: string; key: string } | undefined {
@@ -81,13 +82,20 @@ export class CounterFiles {
   readonly #tree: KernelTree;
   readonly #wqs: readonly WqPlace[];
   /** Texts as they were, by path, with the counters in them. */
-  readonly #files = new Map<string, { readonly text: string; readonly mode: number; readonly counters: Counter[] }>();
+  readonly #files = new Map<
+    string,
+    { readonly text: string; readonly mode: number; readonly counters: Counter[] }
+  >();
 
   /** `names`: modelCounters() of the addon; `group`: the workload's cgroup; `wqs`: those of the model, in its order. */
   constructor(
     tree: KernelTree,
     names: readonly string[],
-    { group, folio, wqs }: { readonly group: string; readonly folio: string; readonly wqs: readonly WqPlace[] },
+    {
+      group,
+      folio,
+      wqs,
+    }: { readonly group: string; readonly folio: string; readonly wqs: readonly WqPlace[] },
   ) {
     this.#tree = tree;
     this.#wqs = wqs;
@@ -130,9 +138,7 @@ export class CounterFiles {
           : textWith(
               path,
               text,
-              new Map(
-                inFile.map(({ key, value, isGauge }) => [key, gone && isGauge ? 0 : value(counters)]),
-              ),
+              new Map(inFile.map(({ key, value, isGauge }) => [key, gone && isGauge ? 0 : value(counters)])),
             ),
     }));
   }

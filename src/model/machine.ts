@@ -63,10 +63,10 @@ const machineSchema = z
     path: ['nodes_per_package'],
     message: 'must divide cores_per_package',
   })
-  .refine(
-    (machine) => machine.packages * machine.cores_per_package * machine.threads_per_core <= mostCpus,
-    { path: ['cores_per_package'], message: `more than ${mostCpus} CPUs` },
-  );
+  .refine((machine) => machine.packages * machine.cores_per_package * machine.threads_per_core <= mostCpus, {
+    path: ['cores_per_package'],
+    message: `more than ${mostCpus} CPUs`,
+  });
 
 /** Checks the text of a machine file; `file` is for messages. Throws ExperimentError. */
 export function parseMachine(text: string, file: string): ModelMachine {

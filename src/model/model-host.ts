@@ -176,12 +176,15 @@ export class ModelHost extends MockHost {
   }
 
   /** Makes the native machine from what the kernel files say now. */
-  async #open(
-    program: Extract<ModelledProgram, { kind: 'model' }>,
-    cgroup: HostPath,
-  ): Promise<Modelled> {
+  async #open(program: Extract<ModelledProgram, { kind: 'model' }>, cgroup: HostPath): Promise<Modelled> {
     const inventory = await discover(this);
-    const names = ['memory.high', 'memory.max', 'memory.swap.max', 'memory.zswap.max', 'memory.zswap.writeback'];
+    const names = [
+      'memory.high',
+      'memory.max',
+      'memory.swap.max',
+      'memory.zswap.max',
+      'memory.zswap.writeback',
+    ];
     const [high = '', max = '', swapMax = '', zswapMax = '', writeback = ''] = await this.tryRead(
       names.map((name) => hostPath(cgroup, name)),
     );
@@ -202,7 +205,11 @@ export class ModelHost extends MockHost {
       });
     }
     const { folio, wqs } = found;
-    const files = new CounterFiles(this.#tree.current, native().modelCounters(), { group: cgroup, folio, wqs });
+    const files = new CounterFiles(this.#tree.current, native().modelCounters(), {
+      group: cgroup,
+      folio,
+      wqs,
+    });
     const followers = [...this.#samplings].map((each) => each.follow(files));
     return { native: model, files, followers };
   }
@@ -283,11 +290,7 @@ export class ModelHost extends MockHost {
     this.#end(running, { exitCode: said.exitCode, signal: undefined }, model);
   }
 
-  #end(
-    running: Running,
-    how: Pick<WorkloadExit, 'exitCode' | 'signal'>,
-    model?: Modelled,
-  ): void {
+  #end(running: Running, how: Pick<WorkloadExit, 'exitCode' | 'signal'>, model?: Modelled): void {
     const counters = model?.native.counters() ?? {};
     // The kernel has freed all of it.
     for (const update of model?.files.updates(counters, model.native.wqCounters(), true) ?? [])
@@ -354,7 +357,5 @@ export async function openModelHost(spec: string): Promise<ModelHost> {
 /** Every task has come to its end; what hangs has not. */
 function isThrough(program: ModelledProgram, model: NativeModel): boolean {
   const isUsemem = program.kind === 'model' && program.workload.kind === 'usemem';
-  return model
-    .results()
-    .every(({ workedNs, freedNs }) => (isUsemem ? freedNs : workedNs) !== undefined);
+  return model.results().every(({ workedNs, freedNs }) => (isUsemem ? freedNs : workedNs) !== undefined);
 }

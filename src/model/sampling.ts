@@ -1,7 +1,8 @@
 /** Series of a modelled machine's counters: rows at ticks of the virtual clock, in the encoding of docs/series.md. */
-import type { Column, CounterSource, LeftOut, SampleSpec, Sampling } from '../host/sampling.js';
+
 import { parseGlobalStats } from '../host/reactions/iaa-statistics.js';
 import { type KernelTree, realPath } from '../host/reactions/tree.js';
+import type { Column, CounterSource, LeftOut, SampleSpec, Sampling } from '../host/sampling.js';
 import type { CounterFiles, ModelCounters } from './counter-files.js';
 
 /**

@@ -108,7 +108,9 @@ export function treeConfig(sources: ConfigSources): TreeConfig {
         ...inventory.cpu.possible
           .filter((cpu) => !inventory.cpu.online.includes(cpu))
           .map((cpu): NativeModelEvent => ({ timeNs: 0, kind: 'cpu-offline', subject: cpu })),
-        ...run.events.toSorted((a, b) => a.atNs - b.atNs).map((event) => nativeEvent(event, sources, mappings)),
+        ...run.events
+          .toSorted((a, b) => a.atNs - b.atNs)
+          .map((event) => nativeEvent(event, sources, mappings)),
       ],
       failures: { zswapEntryPerMillion: 0, zsmallocPerMillion: 0, xarrayPerMillion: 0 },
       sampleIntervalNs: sources.sampleIntervalNs,

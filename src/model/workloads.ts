@@ -201,9 +201,9 @@ function creditedBytes({
   unitPages,
   stepBytes,
 }: Extract<NativeModelConfig['workload'], { kind: 'usemem' }>): bigint {
-  const [size, unit, step] = [taskPages, unitPages].map((pages) => BigInt(pages * pageBytes)).concat(
-    BigInt(stepBytes),
-  ) as [bigint, bigint, bigint];
+  const [size, unit, step] = [taskPages, unitPages]
+    .map((pages) => BigInt(pages * pageBytes))
+    .concat(BigInt(stepBytes)) as [bigint, bigint, bigint];
   const of = (mapping: bigint): bigint => mapping / 8n + ((mapping + step - 1n) / step) * 8n;
   const rest = size % unit;
   return (size / unit) * of(unit) + (rest === 0n ? 0n : of(rest));

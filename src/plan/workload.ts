@@ -26,7 +26,10 @@ export function planWorkload(
       case 'madvise':
         return madviseTask(planner, workload.parameters, inventory.cpu, cell.folio);
       case 'build':
-        return buildTask(planner, inventory.source === 'model' ? withPaths(workload.parameters) : workload.parameters);
+        return buildTask(
+          planner,
+          inventory.source === 'model' ? withPaths(workload.parameters) : workload.parameters,
+        );
       case 'command':
         return commandTask(workload.parameters);
     }
@@ -47,5 +50,9 @@ export function planWorkload(
 
 /** A modelled machine builds a tree that is nowhere: it needs no name of it. */
 function withPaths(parameters: BuildParameters): BuildParameters {
-  return { ...parameters, source: parameters.source ?? '/usr/src/linux', directory: parameters.directory ?? '/var/tmp' };
+  return {
+    ...parameters,
+    source: parameters.source ?? '/usr/src/linux',
+    directory: parameters.directory ?? '/var/tmp',
+  };
 }

@@ -64,7 +64,10 @@ function tableOf(
     return sameKernel.length > 0 ? sameKernel : alike;
   };
   // The first word of where numbers are from tells one column from another.
-  const [own, beside] = [source, against?.source].map((text) => text?.split(' ')[0] ?? '') as [string, string];
+  const [own, beside] = [source, against?.source].map((text) => text?.split(' ')[0] ?? '') as [
+    string,
+    string,
+  ];
   const pairs = kernels && !isBuild(cells[0].workload);
   const rows = [
     ...rowsOf(workload, `${folio}B`),

@@ -61,10 +61,7 @@ export async function runWorkload(
     let usage = '';
     let progressAt = begin;
     while (!ended) {
-      await Promise.race([
-        exit.catch(() => {}),
-        host.delay(lookMs, options.signal),
-      ]);
+      await Promise.race([exit.catch(() => {}), host.delay(lookMs, options.signal)]);
       options.signal?.throwIfAborted();
       if (ended) return;
       const snapshot = await takeSnapshot(host, [cpuStat, ...options.lookPaths]);

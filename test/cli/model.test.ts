@@ -1,11 +1,11 @@
 /** The commands on a modelled machine. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { unpackTree } from '../../src/testing/index.js';
 import { packageRoot } from '../../src/native/load.js';
+import { unpackTree } from '../../src/testing/index.js';
 import { iaaZswap } from '../support/program.js';
 
 let directory: string;
@@ -43,7 +43,10 @@ describe('on a modelled machine', () => {
     assert.match(model('plan', experiment, '--cell', '4').stdout, /cell 4: zstd, 64kB, v9/);
     const { code, stderr } = model('plan', experiment, '--cell', '5');
     assert.deepEqual([code, /has 4 cells, not 5/.test(stderr)], [2, true]);
-    assert.match(iaaZswap(['plan', experiment, '--cell', '3', '--host', `root:${directory}`]).stderr, /2 cells/);
+    assert.match(
+      iaaZswap(['plan', experiment, '--cell', '3', '--host', `root:${directory}`]).stderr,
+      /2 cells/,
+    );
   });
 
   it('run asks nothing, prints tables and keeps a record that report reads', () => {
@@ -111,7 +114,7 @@ describe('on a modelled machine', () => {
 it('where IAA or zswap is missing, exit 3 names the modelled machine', () => {
   for (const machine of ['no-iaa', 'no-zswap']) {
     const root = join(directory, machine);
-    unpackTree(join(packageRoot(), 'test/hosts', `${machine}.host`), root);
+    unpackTree(readFileSync(join(packageRoot(), 'test/hosts', `${machine}.host`), 'utf8'), root);
     const { code, stderr } = iaaZswap(['plan', experiment, '--host', `root:${root}`]);
     assert.equal(code, 3);
     assert.match(stderr, /--host model:spr-2s/);

@@ -25,11 +25,7 @@ export function planCommand(): Command {
       const host = await openCommandHost(options, false);
       try {
         const { inventory, plan } = await planCell(host, chosen, { take: options.take ?? false });
-        print(
-          options.json === true
-            ? toJson(plan)
-            : [...sourceHead(inventory), renderPlan(plan)].join('\n'),
-        );
+        print(options.json === true ? toJson(plan) : [...sourceHead(inventory), renderPlan(plan)].join('\n'));
       } finally {
         await host.close();
       }

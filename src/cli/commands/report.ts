@@ -8,8 +8,7 @@ interface ReportCommandOptions extends CommonOptions {
 }
 
 /** What --against says of itself, on each command that prints tables. */
-export const againstHelp =
-  'set published cells beside those of the runs: v9, or a file of report --json';
+export const againstHelp = 'set published cells beside those of the runs: v9, or a file of report --json';
 
 /** `report RUN...`: the tables of records on disk, or of what was published. */
 export function reportCommand(): Command {

@@ -45,8 +45,10 @@ export function runCommand(): Command {
       'count how many pages zswap compresses at once and how long a page takes, by kernel probes; they cost time',
     )
     .addOption(
-      new Option('--seed <number>', "of random orders and of a modelled machine; default: the file's")
-        .argParser(parseSeed),
+      new Option(
+        '--seed <number>',
+        "of random orders and of a modelled machine; default: the file's",
+      ).argParser(parseSeed),
     )
     .option('--against <name>', againstHelp)
     .option('--print-unit', 'print a systemd service that goes on with it at each boot; run nothing')
@@ -70,7 +72,8 @@ export function runCommand(): Command {
       const against = options.against === undefined ? undefined : await cellSetOf(options.against);
       const host = await openCommandHost(options, true);
       try {
-        if (options.yes !== true && options.host === 'live') await ask(host, experiments, options.take ?? false, signal);
+        if (options.yes !== true && options.host === 'live')
+          await ask(host, experiments, options.take ?? false, signal);
         const stateDirectory = await stateDirectoryOf(options);
         const results: Result[] = [];
         for (const [file, experiment] of experiments) {
@@ -101,7 +104,8 @@ export function runCommand(): Command {
 /** As `seed` of an experiment file. */
 function parseSeed(given: string): number {
   const seed = Number(given);
-  if (!/^\d+$/.test(given) || seed >= 2 ** 31) throw new InvalidArgumentError('expected a number from 0 to 2147483647');
+  if (!/^\d+$/.test(given) || seed >= 2 ** 31)
+    throw new InvalidArgumentError('expected a number from 0 to 2147483647');
   return seed;
 }
 
@@ -113,7 +117,15 @@ async function printUnit(files: readonly string[], options: RunOptions & CommonO
   const state = options.state === undefined ? [] : ['--state', resolve(options.state)];
   const set = options.set.flatMap((setting) => ['--set', setting]);
   const seed = options.seed === undefined ? [] : ['--seed', String(options.seed)];
-  const words = ['run', '--resume', '--yes', ...set, ...seed, ...(options.take === true ? ['--take'] : []), ...state];
+  const words = [
+    'run',
+    '--resume',
+    '--yes',
+    ...set,
+    ...seed,
+    ...(options.take === true ? ['--take'] : []),
+    ...state,
+  ];
   const argv = [process.execPath, resolve(process.argv[1] ?? ''), ...words, ...absolute];
   print(resumeUnit({ argv, files: absolute }));
 }

@@ -4,6 +4,7 @@
  * registered from the first work queue bound to the module's end.
  */
 import { addModuleReferences, registerAlgorithm, unregisterAlgorithm } from './crypto.js';
+import { countWq, forgetWq, makeStatistics, removeStatistics } from './iaa-statistics.js';
 import {
   busDrivers,
   devicesOf,
@@ -14,7 +15,6 @@ import {
   type WqDrivers,
   wqsOf,
 } from './idxd.js';
-import { countWq, forgetWq, makeStatistics, removeStatistics } from './iaa-statistics.js';
 import { log } from './kernel-log.js';
 import { kstrto, kstrtobool, sysfsStreq } from './parsing.js';
 import type { Draft, Errno } from './tree.js';

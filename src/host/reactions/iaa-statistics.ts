@@ -45,7 +45,9 @@ const none: WqCounts = { comp_calls: 0, comp_bytes: 0, decomp_calls: 0, decomp_b
 const counts = Object.keys(none) as readonly (keyof WqCounts)[];
 
 export function globalStatsText(values: Readonly<Record<string, number>>): string {
-  return ['global stats:', ...globalCounters.map((name) => `  ${name}: ${values[name] ?? 0}`), '', ''].join('\n');
+  return ['global stats:', ...globalCounters.map((name) => `  ${name}: ${values[name] ?? 0}`), '', ''].join(
+    '\n',
+  );
 }
 
 /** Its counters by name. */
@@ -78,15 +80,24 @@ export function wqStatsText(devices: readonly CountedDevice[]): string {
 }
 
 export function parseWqStats(text: string): CountedDevice[] {
-  return text.split(/^iaa device:\n/m).slice(1).map((block) => ({
-    id: Number(/^ {2}id: (\d+)$/m.exec(block)?.[1]),
-    wqs: block.split(/^ {4}name: /m).slice(1).map((part) => ({
-      label: part.slice(0, part.indexOf('\n')),
-      counts: Object.fromEntries(
-        counts.map((name) => [name, Number(new RegExp(`^ {4}${name}: (\\d+)$`, 'm').exec(part)?.[1] ?? 0)]),
-      ) as unknown as WqCounts,
-    })),
-  }));
+  return text
+    .split(/^iaa device:\n/m)
+    .slice(1)
+    .map((block) => ({
+      id: Number(/^ {2}id: (\d+)$/m.exec(block)?.[1]),
+      wqs: block
+        .split(/^ {4}name: /m)
+        .slice(1)
+        .map((part) => ({
+          label: part.slice(0, part.indexOf('\n')),
+          counts: Object.fromEntries(
+            counts.map((name) => [
+              name,
+              Number(new RegExp(`^ {4}${name}: (\\d+)$`, 'm').exec(part)?.[1] ?? 0),
+            ]),
+          ) as unknown as WqCounts,
+        })),
+    }));
 }
 
 /** Makes the directory with the driver, on a kernel that keeps statistics. */
@@ -126,7 +137,10 @@ function changeDevice(draft: Draft, id: number, change: (wqs: readonly CountedWq
 /** `stats_reset`: whatever is written, all counters go to 0. */
 export function resetStatistics(draft: Draft): undefined {
   const devices = parseWqStats(draft.text(wqStats) ?? '');
-  const fresh = devices.map(({ id, wqs }) => ({ id, wqs: wqs.map(({ label }) => ({ label, counts: none })) }));
+  const fresh = devices.map(({ id, wqs }) => ({
+    id,
+    wqs: wqs.map(({ label }) => ({ label, counts: none })),
+  }));
   draft.write(wqStats, wqStatsText(fresh));
   draft.write(globalStats, globalStatsText({}));
   return undefined;

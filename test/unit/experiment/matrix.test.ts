@@ -50,13 +50,19 @@ describe('what only a modelled machine takes', () => {
     assert.match(model('incompressible_percent: 101'), /must be at most 100/);
     assert.match(model('constants: { "Iaa": 1 }'), /model\.constants/);
     assert.match(model('events: [{ at_s: 1 }]'), /model\.events\[0\]: expected one of cpu_offline, /);
-    assert.match(model('events: [{ at_s: 1, cpu_offline: 1, cpu_online: 2 }]'), /expected one of cpu_offline/);
+    assert.match(
+      model('events: [{ at_s: 1, cpu_offline: 1, cpu_online: 2 }]'),
+      /expected one of cpu_offline/,
+    );
     assert.match(model('events: [{ at_s: 1, wq_unbind: iax1 }]'), /expected a WQ as wq1\.0/);
   });
 
   it('can be an axis', () => {
     const cells = cellsOf(experimentWith('  model.switches.batched_store: [false, true]'));
-    assert.deepEqual(new Set(cells.map(({ settings }) => settings['model.switches.batched_store'])), new Set(['false', 'true']));
+    assert.deepEqual(
+      new Set(cells.map(({ settings }) => settings['model.switches.batched_store'])),
+      new Set(['false', 'true']),
+    );
     const experiment = experimentWith('  model.mapping: [package]');
     const [cell] = cellsOf(experiment);
     assert.ok(cell);

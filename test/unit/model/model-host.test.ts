@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { RowDecoder } from '../../../src/collect/rows.js';
 import { counterSources } from '../../../src/collect/counters.js';
+import { RowDecoder } from '../../../src/collect/rows.js';
 import { RequirementError, UsageError } from '../../../src/errors.js';
 import type { Host, WorkloadExit } from '../../../src/host/host.js';
 import { openHost } from '../../../src/host/open.js';
@@ -180,7 +180,10 @@ describe('a workload on a modelled machine', () => {
 describe('series of a modelled machine', () => {
   test('are rows at ticks of virtual time, whenever they are asked for', async (t) => {
     const host = await machine(t);
-    const sampling = await host.sample({ sources: await counterSources(host, group), intervalNs: 10_000_000 });
+    const sampling = await host.sample({
+      sources: await counterSources(host, group),
+      intervalNs: 10_000_000,
+    });
     const { exit } = launch(t, host);
     await host.delay(35);
     assert.equal(sampling.take().length, 0);

@@ -86,7 +86,9 @@ describe('a run on a modelled machine', () => {
       assert.equal(values['foreign_zswpout'], 0);
       assert.ok((values['compressed_bytes_per_page'] ?? 0) > 500);
     }
-    for (const line of tablesOf([result]).split('\n').filter((each) => each.startsWith(' source:')))
+    for (const line of tablesOf([result])
+      .split('\n')
+      .filter((each) => each.startsWith(' source:')))
       assert.match(line, /^ source: model \(Linux 6\.15\.0-rc3-mm and 6\.15\.0-rc3-v9/);
   });
 

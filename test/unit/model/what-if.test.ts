@@ -21,7 +21,12 @@ async function whatIf(t: TestContext, name: string, machine = 'spr-2s') {
 /** The cell with these values of its axes, or on this kernel. */
 function cellWith(cells: readonly CellResult[], wanted: Readonly<Record<string, string>>): CellResult {
   const found = cells.filter(({ cell, kernel }) => {
-    const all: Record<string, string> = { ...cell.settings, kernel, compressor: cell.compressor, folio: cell.folio };
+    const all: Record<string, string> = {
+      ...cell.settings,
+      kernel,
+      compressor: cell.compressor,
+      folio: cell.folio,
+    };
     return Object.entries(wanted).every(([key, value]) => all[key] === value);
   });
   assert.equal(found.length, 1, JSON.stringify(wanted));
@@ -49,7 +54,10 @@ test('batching: mapping brings most, batches more, distribution nothing without 
   assert.ok(throughput(packages) > 1.4 * throughput(nodes));
   assert.ok(throughput(at('node-restarting', false, true)) < 1.1 * throughput(nodes));
   for (const batched of [false, true]) {
-    assert.deepEqual(at('node-restarting', true, batched).values, at('node-restarting', false, batched).values);
+    assert.deepEqual(
+      at('node-restarting', true, batched).values,
+      at('node-restarting', false, batched).values,
+    );
     assert.ok(throughput(at('package', true, batched)) > 0.98 * throughput(at('package', false, batched)));
   }
   for (const distribute of [false, true]) {

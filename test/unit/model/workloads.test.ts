@@ -96,7 +96,12 @@ describe('command lines that the model knows', () => {
 
 describe('what usemem says', () => {
   const program = modelledProgram(letter);
-  const task = { workedNs: 58_097_421_000, freeingBeganNs: 60e9, freedNs: 61_829_340_000, maxResidentPages: 1 };
+  const task = {
+    workedNs: 58_097_421_000,
+    freeingBeganNs: 60e9,
+    freedNs: 61_829_340_000,
+    maxResidentPages: 1,
+  };
 
   test('is as the real one prints it, in the order of times', () => {
     assert.ok(program.kind === 'model');
@@ -121,7 +126,13 @@ describe('what usemem says', () => {
 
   test('a process that was killed is reported, and frees nothing', () => {
     assert.ok(program.kind === 'model');
-    const dead = { maxResidentPages: 1, workedNs: undefined, freeingBeganNs: 1, freedNs: 2, signal: 'SIGBUS' };
+    const dead = {
+      maxResidentPages: 1,
+      workedNs: undefined,
+      freeingBeganNs: 1,
+      freedNs: 2,
+      signal: 'SIGBUS',
+    };
     const said = saidBy(program, [task, dead]);
     assert.equal(said.exitCode, 1);
     assert.match(said.stderr, /^usemem: process 1 \(pid \d+\) ended by SIGBUS\n$/);

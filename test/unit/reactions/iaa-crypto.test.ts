@@ -164,7 +164,14 @@ for (const kind of mockKinds) {
         await host.write(hostPath(devices, 'engine0.0/group_id'), '0');
         for (const [index, size] of [64, 32].entries()) {
           const wq = `${devices}/wq0.${index}`;
-          const settings = { mode: 'dedicated', size, group_id: 0, priority: 10, type: 'kernel', name: `q${index}` };
+          const settings = {
+            mode: 'dedicated',
+            size,
+            group_id: 0,
+            priority: 10,
+            type: 'kernel',
+            name: `q${index}`,
+          };
           for (const [name, value] of Object.entries({ ...settings, driver_name: 'crypto' }))
             await host.write(hostPath(wq, name), String(value));
         }
