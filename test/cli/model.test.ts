@@ -1,6 +1,6 @@
 /** The commands on a modelled machine. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -114,6 +114,7 @@ describe('on a modelled machine', () => {
 it('where IAA or zswap is missing, exit 3 names the modelled machine', () => {
   for (const machine of ['no-iaa', 'no-zswap']) {
     const root = join(directory, machine);
+    mkdirSync(root);
     unpackTree(readFileSync(join(packageRoot(), 'test/hosts', `${machine}.host`), 'utf8'), root);
     const { code, stderr } = iaaZswap(['plan', experiment, '--host', `root:${root}`]);
     assert.equal(code, 3);

@@ -8,9 +8,11 @@ import { listRecords } from '../../../src/collect/record.js';
 import { SeriesReader } from '../../../src/collect/series.js';
 import { discover } from '../../../src/discover/discover.js';
 import { PlanError, RequirementError } from '../../../src/errors.js';
+import { applyPlan } from '../../../src/experiment/apply-plan.js';
 import { cellsOf } from '../../../src/experiment/cells.js';
 import { parseExperiment } from '../../../src/experiment/file.js';
 import { experimentOn } from '../../../src/experiment/modelled.js';
+import { restoreHost } from '../../../src/experiment/restore-host.js';
 import type { RunEvent } from '../../../src/experiment/run.js';
 import { openHost } from '../../../src/host/open.js';
 import { plan } from '../../../src/plan/plan.js';
@@ -163,6 +165,20 @@ describe('a run on a modelled machine', () => {
     const again = await runModelled('spr-2s', small, state, { resume: true });
     assert.equal(again.outcome.directory, outcome.directory);
     assert.equal(again.record.manifest.sessions.length, 3, 'nothing is left to run');
+  });
+
+  test('what a process that died has left is gone with its machine', async (t) => {
+    const state = tempDirectory(t);
+    {
+      await using host = await openHost('model:spr-2s', { writable: true });
+      const [cell] = cellsOf(small);
+      assert.ok(cell);
+      const inventory = await discover(host);
+      await applyPlan(host, plan(inventory, small, cell), { inventory, stateDirectory: state });
+    }
+    await using host = await openHost('model:spr-2s', { writable: true });
+    assert.deepEqual(await restoreHost(host, state), { state: 'rebooted' });
+    assert.deepEqual(await restoreHost(host, state), { state: 'nothing pending' });
   });
 
   test("the letter's build needs no tree here", async () => {
