@@ -72,7 +72,7 @@ const shortRuns = {
 };
 const wholeRuns = {
   usemem30: () => ({ part: 1, seeds: [1] }),
-  [build]: () => ({ part: 1 / 4, seeds: [1] }),
+  [build]: () => ({ part: 1 / 2, seeds: [1] }),
 };
 
 const nameOf = (cell) => [cell.workload, cell.folio, cell.compressor, cell.kernel].join(' ');
