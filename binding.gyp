@@ -29,6 +29,7 @@
         'native/codec/decoder.cc',
         'native/codec/dynamic_header.cc',
         'native/codec/encoder.cc',
+        'native/codec/fixed_loop_avx2.cc',
         'native/hostfs/host_root.cc',
         'native/hostfs/file_lock.cc',
         'native/model/chrome_trace.cc',

@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kPiece = 8192;
 // Three literals, a match and what the widest copy writes too much may pass the end of a piece.
 constexpr size_t kSlack = 3 + kMaxMatch + 59;
+static_assert(kSlack >= kLoopSlack);
 
 // The order in which the header sends the lengths of the code length codes.
 constexpr std::array<uint8_t, 19> kCodeLengthOrder = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
@@ -98,7 +99,7 @@ class BitReader {
   [[nodiscard]] bool used_too_much() const { return static_cast<ptrdiff_t>(count_ / 8) < phantom_; }
 
   void drop(uint32_t count) {
-    bits_ >>= count;
+    bits_ >>= count & 63;
     count_ -= count;
   }
 
@@ -121,6 +122,22 @@ class BitReader {
     phantom_ = 0;
   }
 
+  // For a loop of its own, and back.
+  [[nodiscard]] LoopState loop_state() const {
+    LoopState state{};
+    state.in = in_;
+    state.in_end = end_;
+    state.bits = bits_;
+    state.count = count_;
+    return state;
+  }
+  void resume(const LoopState& state) {
+    in_ = state.in;
+    bits_ = state.bits;
+    count_ = state.count;
+  }
+  [[nodiscard]] bool has_word() const { return end_ - in_ >= 8; }
+
   // The bytes that are left, after release().
   [[nodiscard]] std::span<const uint8_t> rest() const { return {in_, end_}; }
   void skip(size_t bytes) { in_ += bytes; }
@@ -135,16 +152,17 @@ class BitReader {
 
 }  // namespace
 
-struct Decoder::Workspace {
+struct Decoder::Workspace {  // NOLINT(*-member-init): make_unique fills it
   std::array<uint8_t, kHistory + kPiece + kSlack> output;
+  LoopLiterals literals = loop_literals();  // after the output, as LoopState asks for
   DecodeTables tables;
 };
 
 // One stream.
 class Decoder::Run {
  public:
-  Run(Workspace& workspace, std::span<const uint8_t> in, uint8_t* out, size_t limit)
-      : workspace_(&workspace), in_(in), reader_(in), out_(out), limit_(limit) {}
+  Run(Workspace& workspace, FixedLoop loop, std::span<const uint8_t> in, uint8_t* out, size_t limit)
+      : workspace_(&workspace), loop_(loop), in_(in), reader_(in), out_(out), limit_(limit) {}
 
   Completion decode() {
     ErrorCode error = ErrorCode::kNone;
@@ -169,7 +187,7 @@ class Decoder::Run {
       case 0:
         return copy_stored();
       case 1:
-        return decode_symbols(kFixedDecodeTables);
+        return decode_fixed();
       case 2: {
         const ErrorCode error = read_codes();
         if (reader_.used_too_much()) return ErrorCode::kHeaderTooBig;
@@ -268,13 +286,43 @@ class Decoder::Run {
   ErrorCode decode_symbols(const DecodeTables& tables) {
     ErrorCode error = ErrorCode::kNone;
     bool done = false;
-    while (!done && make_room()) done = decode_piece(tables, error);
+    while (!done && make_room()) done = decode_piece(tables, piece_end(), error);
     return error;
+  }
+
+  ErrorCode decode_fixed() {
+    if (loop_ == nullptr) return decode_symbols(kFixedDecodeTables);
+    ErrorCode error = ErrorCode::kNone;
+    bool done = false;
+    while (!done && make_room()) {
+      if (reader_.has_word()) {
+        run_loop();
+        if (to_ >= piece_end()) continue;
+      }
+      // One symbol that the loop does not take, or all after its end.
+      done = decode_piece(kFixedDecodeTables, reader_.has_word() ? to_ + 1 : piece_end(), error);
+    }
+    return error;
+  }
+
+  void run_loop() {
+    reader_.refill();
+    uint8_t* memory = workspace_->output.data();
+    LoopState state = reader_.loop_state();
+    state.memory = memory;
+    state.to = static_cast<size_t>(to_ - memory);
+    state.to_end = kHistory + kPiece;
+    state.oldest = static_cast<size_t>(oldest_ - memory);
+    state.literals = offsetof(Workspace, literals);
+    state.mostly_literals = in_.size() >= limit_;
+    loop_(state);
+    reader_.resume(state);
+    to_ = memory + state.to;
   }
 
   // Decodes until the piece is full, or the block ends, well or with an error: then true.
   // NOLINTNEXTLINE(readability-function-cognitive-complexity): one loop, for its speed
-  bool decode_piece(const DecodeTables& tables, ErrorCode& error) {
+  bool decode_piece(const DecodeTables& tables, const uint8_t* end, ErrorCode& error) {
     // Copies, because the bytes written might otherwise be these members: they would be loaded and
     // stored for each symbol.
     BitReader reader = reader_;
@@ -283,7 +331,6 @@ class Decoder::Run {
     const DecodeEntry* distance_table = tables.distance.data();
     const uint64_t literal_mask = (uint64_t{1} << tables.literal_bits) - 1;
     const uint64_t distance_mask = (uint64_t{1} << tables.distance_bits) - 1;
-    const uint8_t* end = piece_end();
     const uint8_t* oldest = oldest_;
     const auto leave = [&] {
       reader_ = reader;
@@ -391,6 +438,7 @@ class Decoder::Run {
   }
 
   Workspace* workspace_;
+  FixedLoop loop_;
   std::span<const uint8_t> in_;
   BitReader reader_;
   uint8_t* to_ = piece();
@@ -402,17 +450,17 @@ class Decoder::Run {
   uint32_t crc_ = 0;
 };
 
-Decoder::Decoder() : workspace_(std::make_unique<Workspace>()) {}
+Decoder::Decoder(FixedLoop loop) : loop_(loop), workspace_(std::make_unique<Workspace>()) {}
 Decoder::~Decoder() = default;
 
 Completion Decoder::decompress(std::span<const uint8_t> in, std::span<uint8_t> out) {
   // An empty span may have no address, which would mean suppressed output.
   uint8_t nothing = 0;
-  return Run(*workspace_, in, out.empty() ? &nothing : out.data(), out.size()).decode();
+  return Run(*workspace_, loop_, in, out.empty() ? &nothing : out.data(), out.size()).decode();
 }
 
 Completion Decoder::check(std::span<const uint8_t> in, size_t limit) {
-  return Run(*workspace_, in, nullptr, limit).decode();
+  return Run(*workspace_, loop_, in, nullptr, limit).decode();
 }
 
 }  // namespace iaa_zswap::codec

@@ -8,6 +8,7 @@
 
 #include "codec/completion.h"
 #include "codec/decode_table.h"
+#include "codec/fixed_loop.h"
 
 namespace iaa_zswap::codec {
 
@@ -31,7 +32,7 @@ struct DecodeTables {
 // distance above 4 KiB. Any input is safe. Not for two threads at once.
 class Decoder {
  public:
-  Decoder();
+  explicit Decoder(FixedLoop loop = supported_fixed_loop());
   ~Decoder();
 
   // Stops at the end of the final block; input after it is left alone (`consumed`). More output
@@ -45,6 +46,7 @@ class Decoder {
  private:
   class Run;
   struct Workspace;
+  FixedLoop loop_;
   std::unique_ptr<Workspace> workspace_;
 };
 

@@ -10,29 +10,64 @@ constexpr uint32_t kCodeLengthSymbols = 19;
 constexpr std::array<uint8_t, kCodeLengthSymbols> kCodeLengthOrder = {
     16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
 
-// Depths of a Huffman tree over ascending weights: the weights are joined in order with a second,
-// likewise ascending, queue of inner nodes.
-std::vector<uint32_t> tree_depths(const std::vector<uint32_t>& weights) {
+struct Leaf {
+  uint32_t count;
+  uint32_t symbol;
+};
+
+// By count, equal ones as they are: digit by digit, from the lowest on, without a branch that
+// depends on what is sorted.
+void sort_leaves(std::span<Leaf> leaves) {
+  constexpr uint32_t kDigitBits = 6;
+  constexpr uint32_t kDigits = 1U << kDigitBits;
+  uint32_t all = 0;
+  for (const Leaf& leaf : leaves) all |= leaf.count;
+  for (uint32_t shift = 0; all >> shift != 0; shift += kDigitBits) {
+    const auto digit = [&](const Leaf& leaf) { return leaf.count >> shift & (kDigits - 1); };
+    std::array<uint16_t, kDigits + 1> begin{};
+    for (const Leaf& leaf : leaves) ++begin[digit(leaf) + 1];
+    for (uint32_t i = 0; i < kDigits; ++i) {
+      begin[i + 1] = static_cast<uint16_t>(begin[i + 1] + begin[i]);
+    }
+    std::array<Leaf, kLiteralLengthSymbols> sorted;  // NOLINT(*-member-init): filled next
+    for (const Leaf& leaf : leaves) sorted[begin[digit(leaf)]++] = leaf;
+    std::copy_n(sorted.begin(), leaves.size(), leaves.begin());
+  }
+}
+
+// How many codes have each length. Lengths are not limited yet: a tree over n leaves can be n - 1
+// deep.
+using LengthCounts = std::array<uint32_t, kLiteralLengthSymbols>;
+
+// For a Huffman tree over ascending weights: they are joined in order with a second, likewise
+// ascending, queue of inner nodes.
+LengthCounts tree_lengths(std::span<const uint32_t> weights) {
   const size_t leaves = weights.size();
-  std::vector<uint64_t> weight(weights.begin(), weights.end());
-  std::vector<size_t> parent(2 * leaves - 1);
+  constexpr size_t kNodes = size_t{2} * kLiteralLengthSymbols;
+  std::array<uint32_t, kNodes> weight;  // NOLINT(*-member-init): filled in order
+  std::array<uint16_t, kNodes> parent;  // NOLINT(*-member-init)
+  std::ranges::copy(weights, weight.begin());
   size_t leaf = 0;
   size_t inner = leaves;
-  const auto take = [&] {
-    const bool from_leaves =
-        leaf < leaves && (inner == weight.size() || weight[leaf] <= weight[inner]);
-    return from_leaves ? leaf++ : inner++;
-  };
-  while (weight.size() < 2 * leaves - 1) {
-    const size_t first = take();
-    const size_t second = take();
-    parent[first] = parent[second] = weight.size();
-    weight.push_back(weight[first] + weight[second]);
+  const size_t nodes = 2 * leaves - 1;
+  for (size_t node = leaves; node < nodes; ++node) {
+    const auto take = [&] {
+      const bool from_leaves = leaf < leaves && (inner == node || weight[leaf] <= weight[inner]);
+      const size_t taken = from_leaves ? leaf++ : inner++;
+      parent[taken] = static_cast<uint16_t>(node);
+      return weight[taken];
+    };
+    const uint32_t first = take();
+    weight[node] = first + take();
   }
-  std::vector<uint32_t> depth(weight.size());
-  for (size_t node = weight.size() - 1; node-- > 0;) depth[node] = depth[parent[node]] + 1;
-  depth.resize(leaves);
-  return depth;
+  LengthCounts counts{};
+  // From the root down; a node's depth takes the place of its weight.
+  weight[nodes - 1] = 0;
+  for (size_t node = nodes - 1; node-- > 0;) {
+    weight[node] = weight[parent[node]] + 1;
+    if (node < leaves) ++counts[weight[node]];
+  }
+  return counts;
 }
 
 // One code length symbol and its extra bits.
@@ -42,8 +77,17 @@ struct Run {
   uint8_t extra_bits;
 };
 
-std::vector<Run> run_lengths(std::span<const uint8_t> lengths) {
-  std::vector<Run> runs;
+struct Runs {  // NOLINT(*-member-init): filled by add()
+  std::array<Run, kLiteralLengthSymbols + kDistanceSymbols> runs;
+  size_t count = 0;
+  void add(uint32_t symbol, size_t extra, uint32_t extra_bits) {
+    runs.at(count++) = {.symbol = static_cast<uint8_t>(symbol),
+                        .extra = static_cast<uint8_t>(extra),
+                        .extra_bits = static_cast<uint8_t>(extra_bits)};
+  }
+};
+
+void add_lengths(std::span<const uint8_t> lengths, Runs& runs) {
   for (size_t i = 0; i < lengths.size();) {
     const uint8_t length = lengths[i];
     size_t end = i;
@@ -51,54 +95,50 @@ std::vector<Run> run_lengths(std::span<const uint8_t> lengths) {
     size_t left = end - i;
     i = end;
     if (length != 0) {
-      runs.push_back({length, 0, 0});
+      runs.add(length, 0, 0);
       --left;
     }
     while (left >= 3) {
       if (length != 0) {
         const size_t count = std::min<size_t>(left, 6);
-        runs.push_back({16, static_cast<uint8_t>(count - 3), 2});
+        runs.add(16, count - 3, 2);
         left -= count;
       } else if (left <= 10) {
-        runs.push_back({17, static_cast<uint8_t>(left - 3), 3});
+        runs.add(17, left - 3, 3);
         left = 0;
       } else {
         const size_t count = std::min<size_t>(left, 138);
-        runs.push_back({18, static_cast<uint8_t>(count - 11), 7});
+        runs.add(18, count - 11, 7);
         left -= count;
       }
     }
-    runs.insert(runs.end(), left, Run{.symbol = length, .extra = 0, .extra_bits = 0});
+    for (; left > 0; --left) runs.add(length, 0, 0);
   }
-  return runs;
 }
 
 }  // namespace
 
 void huffman_lengths(std::span<const uint32_t> counts, uint32_t limit, std::span<uint8_t> lengths) {
   std::ranges::fill(lengths, uint8_t{0});
-  std::vector<uint32_t> symbols;
-  for (uint32_t symbol = 0; symbol < counts.size(); ++symbol) {
-    if (counts[symbol] != 0) symbols.push_back(symbol);
+  std::array<Leaf, kLiteralLengthSymbols> used;  // NOLINT(*-member-init): filled next
+  size_t count = 0;
+  for (size_t symbol = 0; symbol < counts.size(); ++symbol) {
+    if (counts[symbol] != 0) {
+      used.at(count++) = {.count = counts[symbol], .symbol = static_cast<uint32_t>(symbol)};
+    }
   }
-  if (symbols.empty()) return;
-  if (symbols.size() == 1) {
-    lengths[symbols[0]] = 1;
+  if (count <= 1) {
+    if (count == 1) lengths[used[0].symbol] = 1;
     return;
   }
-  std::ranges::sort(symbols, [&](uint32_t a, uint32_t b) {
-    return counts[a] != counts[b] ? counts[a] < counts[b] : a < b;
-  });
-  std::vector<uint32_t> weights;
-  weights.reserve(symbols.size());
-  for (const uint32_t symbol : symbols) weights.push_back(counts[symbol]);
-  const std::vector<uint32_t> depths = tree_depths(weights);
+  sort_leaves(std::span(used).first(count));
+  std::array<uint32_t, kLiteralLengthSymbols> weights;  // NOLINT(*-member-init): filled next
+  for (size_t i = 0; i < count; ++i) weights.at(i) = used.at(i).count;
+  LengthCounts with_length = tree_lengths(std::span(weights).first(count));
 
-  std::vector<uint32_t> with_length(*std::ranges::max_element(depths) + 1);
-  for (const uint32_t depth : depths) ++with_length[depth];
   // Two codes that are too long move up: one takes the place of their parent, the other joins a
   // shorter code that goes down by one (ITU-T T.81, annex K.3).
-  for (size_t length = with_length.size() - 1; length > limit; --length) {
+  for (size_t length = count - 1; length > limit; --length) {
     while (with_length[length] > 0) {
       size_t shorter = length - 2;
       while (with_length[shorter] == 0) --shorter;
@@ -109,9 +149,9 @@ void huffman_lengths(std::span<const uint32_t> counts, uint32_t limit, std::span
     }
   }
   size_t next = 0;
-  for (size_t length = with_length.size() - 1; length > 0; --length) {
+  for (size_t length = std::min<size_t>(limit, count - 1); length > 0; --length) {
     for (uint32_t i = 0; i < with_length[length]; ++i) {
-      lengths[symbols[next++]] = static_cast<uint8_t>(length);
+      lengths[used.at(next++).symbol] = static_cast<uint8_t>(length);
     }
   }
 }
@@ -129,9 +169,10 @@ DynamicCodes dynamic_codes(const Histogram& histogram) {
 
   // A run may pass from one alphabet to the other, but the device has an error of its own for
   // distances that begin with a repeat (ErrorCode::kFirstDistanceRepeats): none does here.
-  std::vector<Run> runs = run_lengths(std::span(literal_lengths).first(literal_count));
-  const std::vector<Run> more = run_lengths(std::span(distance_lengths).first(distance_count));
-  runs.insert(runs.end(), more.begin(), more.end());
+  Runs all;
+  add_lengths(std::span(literal_lengths).first(literal_count), all);
+  add_lengths(std::span(distance_lengths).first(distance_count), all);
+  const std::span<const Run> runs = std::span(all.runs).first(all.count);
 
   std::array<uint32_t, kCodeLengthSymbols> counts{};
   for (const Run& run : runs) ++counts.at(run.symbol);
@@ -147,9 +188,11 @@ DynamicCodes dynamic_codes(const Histogram& histogram) {
 
   DynamicCodes result{.literal_length = canonical_codes(literal_lengths),
                       .distance = canonical_codes(distance_lengths),
-                      .header = {}};
+                      .header = {},
+                      .header_fields = 0};
   const auto put = [&](size_t bits, uint32_t count) {
-    result.header.push_back({static_cast<uint16_t>(bits), static_cast<uint8_t>(count)});
+    result.header.at(result.header_fields++) = {.bits = static_cast<uint16_t>(bits),
+                                                .count = static_cast<uint8_t>(count)};
   };
   put(0b101, 3);  // BFINAL, then BTYPE 2
   put(literal_count - 257, 5);

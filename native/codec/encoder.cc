@@ -40,10 +40,10 @@ void count_symbols(const Workspace& workspace, uint32_t size, Histogram& histogr
   uint32_t position = 0;
   for (size_t i = 0; i < workspace.token_count; ++i) {
     const Token token = workspace.tokens[i];
-    for (; position < token.position(); ++position) ++histogram.literal_length[data[position]];
-    ++histogram.literal_length[length_symbol(token.length()).symbol];
-    ++histogram.distance[distance_symbol(token.distance()).symbol];
-    position += token.length();
+    for (; position < token.position; ++position) ++histogram.literal_length[data[position]];
+    ++histogram.literal_length[kLengthSymbols[token.length].symbol];
+    ++histogram.distance[distance_symbol(token.distance).symbol];
+    position += token.length;
   }
   for (; position < size; ++position) ++histogram.literal_length[data[position]];
 }
@@ -114,7 +114,7 @@ class Encoder::Sink {
 };
 
 void Encoder::put_entry(Sink& sink, uint32_t entry) {
-  sink.put(entry & kEntryBits, entry >> kEntryCountShift);
+  sink.put(entry_bits(entry), entry_count(entry));
 }
 
 std::array<uint8_t, kAecsBytes> fixed_aecs() {
@@ -150,7 +150,8 @@ std::span<const BlockOps* const> supported_block_ops() {
 Encoder::Encoder(const BlockOps& ops) : ops_(&ops), workspace_(std::make_unique<Workspace>()) {}
 
 void Encoder::begin(std::span<const uint8_t> in, const MatchPolicy& match) {
-  std::memset(workspace_->table.data(), 0xFF, sizeof workspace_->table);  // kNoEntry
+  workspace_->table.fill(kNoEntry);
+  workspace_->has_history = false;
   rest_ = in;
   match_ = match;
   block_size_ = 0;
@@ -163,12 +164,11 @@ bool Encoder::next_block() {
   if (block_size_ != 0) {
     // The block before, which was a whole one, becomes the history.
     std::memcpy(workspace.data.data(), workspace.data.data() + kBlock, kHistory);
-    std::memcpy(workspace.distance.data(), workspace.distance.data() + kBlock,
-                kHistory * sizeof workspace.distance[0]);
-    for (uint32_t& entry : workspace.table) {
-      const bool kept = entry != kNoEntry && (entry & 0xFFFF) >= kBlock;
-      entry = kept ? entry - kBlock : kNoEntry;
+    for (uint32_t i = 0; i < kHistory; ++i) {
+      const uint16_t previous = workspace.previous[kBlock + i];
+      workspace.previous[i] = static_cast<uint16_t>(previous >= kBlock ? previous - kBlock : i);
     }
+    workspace.has_history = true;
   }
   block_size_ = static_cast<uint32_t>(std::min<size_t>(rest_.size(), kBlock));
   const size_t copied = std::min<size_t>(rest_.size(), kBlock + kPad);
@@ -201,14 +201,23 @@ void Encoder::put_filled(std::span<const uint8_t> in, const MatchPolicy& match, 
   const Code distance = kFixedTables.distance[distance_symbol(match.min_distance).symbol];
   const auto match_entry = [&](uint32_t length) {
     const uint32_t entry = kFixedTables.length[length];
-    const uint32_t count = entry >> kEntryCountShift;
-    return (entry & kEntryBits) | uint32_t{distance.bits} << count |
-           (count + distance.length) << kEntryCountShift;
+    const uint32_t count = entry_count(entry);
+    return entry_of(entry_bits(entry) | uint32_t{distance.bits} << count, count + distance.length);
   };
   uint32_t left = size - before;
   sink.put_block([&](BitState& state, uint8_t* to) {
-    for (const uint32_t full = match_entry(match.max_match); left >= match.max_match;
-         left -= match.max_match) {
+    const uint32_t full = match_entry(match.max_match);
+    const uint32_t count = entry_count(full);
+    // Four at once: 56 bits at most.
+    uint64_t four = entry_bits(full);
+    four |= four << count;
+    four |= four << (2 * count);
+    for (; left >= 4 * match.max_match; left -= 4 * match.max_match) {
+      state.bits |= four << state.count;
+      state.count += 4 * count;
+      to = flush(state, to);
+    }
+    for (; left >= match.max_match; left -= match.max_match) {
       put(state, full);
       to = flush(state, to);
     }
@@ -243,8 +252,17 @@ void Encoder::compress_dynamic(std::span<const uint8_t> in, const MatchPolicy& m
   while (next_block()) count_symbols(*workspace_, block_size_, histogram);
 
   const DynamicCodes codes = dynamic_codes(histogram);
-  for (const Field field : codes.header) sink.put(field.bits, field.count);
-  write_all(in, match, encode_tables(codes.literal_length.data(), codes.distance.data()), sink);
+  sink.put_block([&](BitState& state, uint8_t* to) {
+    for (const Field field : std::span(codes.header).first(codes.header_fields)) {
+      state.bits |= uint64_t{field.bits} << state.count;
+      state.count += field.count;
+      to = flush(state, to);
+    }
+    return to;
+  });
+  write_all(in, match,
+            encode_tables(codes.literal_length.data(), codes.distance.data(), match.max_match),
+            sink);
 }
 
 // Writes all of the input after its symbols have been counted once.
@@ -291,7 +309,7 @@ Completion Encoder::compress(Aecs aecs, const MatchPolicy& match, std::span<cons
     const uint32_t count = std::min(first_bits - bit, 8U);
     sink.put(aecs[kAecsAccumulator + bit / 8] & ((1U << count) - 1), count);
   }
-  write_all(in, match, encode_tables(codes.data(), distances.data()), sink);
+  write_all(in, match, encode_tables(codes.data(), distances.data(), match.max_match), sink);
   Completion completion = sink.finish(in.size());
   completion.crc = crc32(in, load32(&aecs[kAecsCrc]));
   return completion;

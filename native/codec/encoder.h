@@ -24,16 +24,17 @@ struct Preset {
 
 // The first generation (Sapphire Rapids), `deflate-iaa`.
 //   max_match 32: the kernel's document shows a page of 4096 `*` compressed to 228 bytes; matches
-//   of
-//     at most 32 bytes after two literals give exactly that (inferred; zlib's 258 gives 30 bytes).
+//     of at most 32 bytes after two literals give exactly that (inferred; zlib's 258 gives 30
+//     bytes).
 //   min_distance 2: the two literals before the first match of that page (inferred: a table that is
 //     written one position late explains them).
-//   depth 2: ours. One candidate gives 3 to 4% less on heaps, modules and text than ISA-L's static
-//     level, a third 1% more (docs/codec.md).
-// The hash (3 bytes, 2^12 entries) is ours too.
-inline constexpr Preset kIaa1Fixed = {.name = "iaa1-fixed",
-                                      .mode = Mode::kFixed,
-                                      .match = {.max_match = 32, .min_distance = 2, .depth = 2}};
+// The rest of the policy is the same for every preset and ours (block.h; docs/codec.md measures
+// it): a hash of kHashedBytes bytes into 2^kHashBits entries, each of which holds the last
+// position; candidates are that position, the one before it with the same hash, and the distance of
+// the match before; the longest is taken at once (greedy, not lazy), the nearest of equally long
+// ones.
+inline constexpr Preset kIaa1Fixed = {
+    .name = "iaa1-fixed", .mode = Mode::kFixed, .match = {.max_match = 32, .min_distance = 2}};
 
 // The second generation (Granite Rapids), `deflate-iaa-dynamic`: one block with its own codes.
 // Nothing is known that tells its matches from the first generation's, so they are the same.

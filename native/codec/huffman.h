@@ -43,6 +43,15 @@ constexpr Symbol length_symbol(uint32_t length) {
           .extra_bits = static_cast<uint8_t>(extra_bits)};
 }
 
+// Of each length.
+inline constexpr auto kLengthSymbols = [] {
+  std::array<Symbol, kMaxMatch + 1> symbols{};
+  for (uint32_t length = kMinMatch; length <= kMaxMatch; ++length) {
+    symbols.at(length) = length_symbol(length);
+  }
+  return symbols;
+}();
+
 // RFC 1951, 3.2.5: distances in groups of two symbols.
 constexpr Symbol distance_symbol(uint32_t distance) {
   const uint32_t offset = distance - 1;
@@ -55,9 +64,11 @@ constexpr Symbol distance_symbol(uint32_t distance) {
 // RFC 1951 sends codes with their most significant bit first; everything else is sent the other
 // way round.
 constexpr uint16_t reverse_bits(uint32_t bits, uint32_t length) {
-  uint32_t reversed = 0;
-  for (uint32_t i = 0; i < length; ++i) reversed |= ((bits >> i) & 1U) << (length - 1 - i);
-  return static_cast<uint16_t>(reversed);
+  uint32_t reversed = (bits & 0x5555) << 1 | (bits & 0xAAAA) >> 1;
+  reversed = (reversed & 0x3333) << 2 | (reversed & 0xCCCC) >> 2;
+  reversed = (reversed & 0x0F0F) << 4 | (reversed & 0xF0F0) >> 4;
+  reversed = (reversed & 0x00FF) << 8 | (reversed & 0xFF00) >> 8;
+  return static_cast<uint16_t>(reversed >> (16 - length));
 }
 
 // RFC 1951, 3.2.6.

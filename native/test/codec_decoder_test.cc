@@ -1,5 +1,5 @@
 // clang-format off: one line for scripts/native-test.sh
-// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc native/codec/encoder.cc
+// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc native/codec/fixed_loop_avx2.cc native/codec/dynamic_header.cc native/codec/encoder.cc
 // Libraries: z
 // clang-format on
 //
@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <random>
 #include <span>
@@ -94,6 +95,32 @@ void test_other_encoders(codec::Decoder& decoder) {
       test::check(overflow.status == Status::kOutputOverflow);
       test::check_equal(codec::completion_errno(overflow, false), -EOVERFLOW);
       test::check(decoder.check(stream, data.size() - 1).status == Status::kOutputOverflow);
+    }
+  }
+}
+
+/** The longest matches right after the places where the decoder makes room for more output. */
+void test_end_of_piece(codec::Decoder& decoder) {
+  for (uint32_t lead = 8160; lead < 8200; ++lead) {
+    for (uint32_t first = 3; first < 6; ++first) {
+      Bits stream;
+      stream.put(0b011, 3);
+      const auto literals = [&](uint32_t count) {
+        for (; count > 0; --count) stream.code(0x30 + 'P', 8);
+      };
+      literals(1);
+      stream.code(first - 2, 7).code(0, 5);  // as long as that, distance 1
+      literals(lead);
+      stream.code(272 - 256, 7).put(1, 2).code(9, 5).put(7, 3);  // 32 bytes, distance 32
+      literals(3);
+      stream.code(0b11000101, 8).code(9, 5).put(7, 3);  // 258 bytes
+      literals(600);
+      stream.put(0, 7);
+      Bytes expected(20'000);
+      test::check(zlib_inflate(stream.bytes(), expected));
+      Bytes out(expected.size());
+      test::check(decoder.decompress(stream.bytes(), out).status == Status::kSuccess);
+      test::check(out == expected);
     }
   }
 }
@@ -216,11 +243,16 @@ void test_errors(codec::Decoder& decoder) {
 }  // namespace iaa_zswap
 
 int main() {
-  iaa_zswap::codec::Decoder decoder;
-  iaa_zswap::test_other_encoders(decoder);
-  iaa_zswap::test_trailing_bytes(decoder);
-  iaa_zswap::test_truncated(decoder);
-  iaa_zswap::test_damaged(decoder);
-  iaa_zswap::test_errors(decoder);
+  using iaa_zswap::codec::Decoder;
+  // This CPU's, and what those without a loop for fixed codes do.
+  std::array<Decoder, 2> decoders = {Decoder(), Decoder(nullptr)};
+  for (Decoder& decoder : decoders) {
+    iaa_zswap::test_other_encoders(decoder);
+    iaa_zswap::test_end_of_piece(decoder);
+    iaa_zswap::test_trailing_bytes(decoder);
+    iaa_zswap::test_truncated(decoder);
+    iaa_zswap::test_damaged(decoder);
+    iaa_zswap::test_errors(decoder);
+  }
   return 0;
 }

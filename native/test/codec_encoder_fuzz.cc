@@ -1,5 +1,5 @@
 // clang-format off: one line for scripts/native-test.sh
-// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc native/codec/encoder.cc
+// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc native/codec/fixed_loop_avx2.cc native/codec/dynamic_header.cc native/codec/encoder.cc
 // clang-format on
 //
 // Any bytes as the input: the first says how often they are repeated and with which policy. Every
@@ -35,8 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     in.insert(in.end(), once.begin(), once.end());
   }
   const MatchPolicy match = {.max_match = (options & 8) != 0 ? 258U : 32U,
-                             .min_distance = (options & 16) != 0 ? 1U : 2U,
-                             .depth = 1U + (options >> 5) % 3};
+                             .min_distance = (options & 16) != 0 ? 1U : 2U};
   for (const Mode mode : {Mode::kFixed, Mode::kDynamic}) {
     const Preset preset = {.name = "fuzz", .mode = mode, .match = match};
     std::vector<uint8_t> stream(2 * in.size() + 512);

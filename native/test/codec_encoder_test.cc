@@ -1,5 +1,5 @@
 // clang-format off: one line for scripts/native-test.sh
-// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc native/codec/encoder.cc
+// Sources: native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/crc.cc native/codec/decoder.cc native/codec/fixed_loop_avx2.cc native/codec/dynamic_header.cc native/codec/encoder.cc
 // Libraries: z
 // clang-format on
 //
@@ -30,12 +30,10 @@ using codec::Status;
 using test::generated_page;
 using Bytes = std::vector<uint8_t>;
 
-constexpr codec::Preset kLifted = {.name = "lifted",
-                                   .mode = codec::Mode::kFixed,
-                                   .match = {.max_match = 258, .min_distance = 1, .depth = 3}};
-constexpr codec::Preset kShallow = {.name = "shallow",
-                                    .mode = codec::Mode::kFixed,
-                                    .match = {.max_match = 32, .min_distance = 1, .depth = 1}};
+constexpr codec::Preset kLifted = {
+    .name = "lifted", .mode = codec::Mode::kFixed, .match = {.max_match = 258, .min_distance = 1}};
+constexpr codec::Preset kShallow = {
+    .name = "shallow", .mode = codec::Mode::kFixed, .match = {.max_match = 32, .min_distance = 1}};
 constexpr std::array<const codec::Preset*, 4> kPresets = {&codec::kIaa1Fixed, &codec::kIaa2Dynamic,
                                                           &kLifted, &kShallow};
 
@@ -76,17 +74,20 @@ struct Coders {
   codec::Encoder best;
   codec::Encoder portable{*codec::supported_block_ops().back()};
   codec::Decoder decoder;
+  codec::Decoder without_loop{nullptr};
   Inflater inflater;
 };
 
 bool round_trips(Coders& coders, const codec::Preset& preset, std::span<const uint8_t> in) {
   const Bytes stream = compress(coders.best, preset, in);
   if (compress(coders.portable, preset, in) != stream) return false;
-  Bytes out(in.size());
-  const Completion completion = coders.decoder.decompress(stream, out);
-  if (completion.status != Status::kSuccess || completion.consumed != stream.size() ||
-      completion.output_size != in.size() || !std::equal(in.begin(), in.end(), out.begin())) {
-    return false;
+  for (codec::Decoder* decoder : {&coders.decoder, &coders.without_loop}) {
+    Bytes out(in.size());
+    const Completion completion = decoder->decompress(stream, out);
+    if (completion.status != Status::kSuccess || completion.consumed != stream.size() ||
+        completion.output_size != in.size() || !std::equal(in.begin(), in.end(), out.begin())) {
+      return false;
+    }
   }
   const Completion check = coders.decoder.check(stream, in.size());
   return check.status == Status::kSuccess && check.crc == codec::crc32(in) &&

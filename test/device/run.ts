@@ -2,18 +2,19 @@
 //   node build/test/test/device/run.js PART... [--pages N] [--every N]
 // pages        N pages out and in again (default 1,000,000) for each of sync and async_irq, verify_compress 0 and 1
 // faults       the server killed, a device halted, a descriptor hung, a WQ unbound by somebody else in a run
-// steps        SIGKILL at every change of a run, or every N-th, and restore
+// steps        SIGKILL at every change of a run, or every N-th, and restore; by sysfs and by libaccel-config
 // accel-config the machine's accel-config and Debian 13's on the devices
 // Prints what it saw, line by line; exit 1 when something was not as it must be.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/native/load.js';
 import type { MeasuredSet } from '../../src/study/cells.js';
-import { type Guest, guestDefaults, startGuest } from '../../src/vm/index.js';
+import { type Guest, guestDefaults, shareMount, startGuest } from '../../src/vm/index.js';
 import {
   call,
   grown,
@@ -95,7 +96,12 @@ interface FaultCase {
   readonly strike: (guest: Guest) => Promise<unknown>;
   /** Whether the driver gives up, which sysfs does not show. */
   readonly disables: boolean;
+  /** Ends what makes the kernel wait, once the tool has given up on it: a process cannot end while its write does not. */
+  readonly mend?: (guest: Guest) => Promise<unknown>;
 }
+
+/** Later than the time limit of a write. */
+const mendMs = 75_000;
 
 const faultCases: readonly FaultCase[] = [
   {
@@ -118,6 +124,10 @@ const faultCases: readonly FaultCase[] = [
       for (let n = 0; n < 4; n += 1) await guest.askDevices(`hang ${n} 1`);
     },
     disables: true,
+    // A WQ is drained when it is unbound.
+    mend: async (guest) => {
+      for (let n = 0; n < 4; n += 1) await guest.askDevices(`release ${n}`);
+    },
   },
   {
     name: 'somebody else unbinds the WQs',
@@ -145,87 +155,111 @@ async function startRun(guest: Guest): Promise<{ readonly ended: ReturnType<type
   }
 }
 
-/** QEMU has no way back to a server that is gone; 11.1.3 may end by an assertion of its own when it goes. */
+const mostTries = 5;
+
+/**
+ * QEMU has no way back to a server that is gone, and its reads time out one by one. 11.1.3 may also end by an assertion
+ * of its own when several sockets close under it: then all that can be seen is that it was that one.
+ */
 async function serverKilled(): Promise<void> {
-  await inGuest('the server is killed', async (guest) => {
-    const { ended } = await startRun(guest);
-    process.kill(guest.state.deviceServer?.pid ?? 0, 'SIGKILL');
-    const outcome = await ended.then(
-      ({ exitCode }) => `the guest lives; run: exit ${exitCode}`,
-      (error: unknown) => `QEMU ended: ${error instanceof Error ? error.message.split('\n').at(0) : error}`,
-    );
-    console.log(`  ${outcome}`);
-    if (guest.isRunning()) assert.ok(!/Kernel panic/.test(await output(guest, 'dmesg')));
-    else assert.match(outcome, /^QEMU ended: the guest in \S+ ended while/);
-  });
+  const name = 'the server is killed';
+  const strike = async (guest: Guest) => process.kill(guest.state.deviceServer?.pid ?? 0, 'SIGKILL');
+  for (let tries = 1, lived = false; !lived; tries += 1) {
+    await inGuest(`${name}, guest ${tries}`, async (guest) => {
+      try {
+        await meet(guest, { name, strike, disables: true });
+        lived = true;
+      } catch (error) {
+        if (guest.isRunning()) {
+          lived = true;
+          throw error;
+        }
+        const { message } = error as Error;
+        assert.match(
+          message,
+          /^the guest in \S+ ended while[\s\S]*util\/error\.c:\d+: error_setv: Assertion/,
+        );
+        console.log(`  QEMU ended: ${/error_setv.*/.exec(message)?.[0]}`);
+        assert.ok(tries < mostTries, `no guest of ${mostTries} outlived its server`);
+      }
+    });
+    if (failures > 0) return;
+  }
+}
+
+/** Has a fault happen in the middle of a run, and looks at all that is said of it. */
+async function meet(guest: Guest, one: FaultCase): Promise<void> {
+  const { ended: running } = await startRun(guest);
+  await one.strike(guest);
+  const ended = await running;
+  // The guest lives and answers.
+  assert.ok(guest.isRunning());
+  const log = await output(guest, 'dmesg');
+  assert.ok(!/Kernel panic/.test(log));
+  const status = (await call(guest, 'status')).stdout.toString();
+  const disabled = status.includes('iaa_crypto is DISABLED although its WQs are enabled');
+  const said = ended.stderr.toString().trim().split('\n');
+  const records = await output(guest, 'sh', '-c', 'echo /run/devices/runs/*');
+  const report = await call(guest, 'report', '--json', ...records.trim().split(' '));
+  const result = JSON.parse(report.stdout.toString()) as MeasuredSet;
+  const reasons = result.cells.flatMap(({ invalid, failures: failed }) => [...invalid, ...failed]);
+  const restoredLine = said.find((line) => /restored/.test(line)) ?? said.at(-1);
+  console.log(`  run: exit ${ended.exitCode}: ${restoredLine?.slice(0, 160)}`);
+  console.log(`  cell: ${reasons.join('; ')}`);
+  assert.ok(reasons.length > 0, 'the cell is INVALID');
+  console.log(`  status: ${/^.*DISABLED.*$/m.exec(status)?.[0]?.trim() ?? 'nothing of a disabled driver'}`);
+  assert.ok([4, 5, 6].includes(ended.exitCode ?? 0), `exit code ${ended.exitCode}`);
+  assert.equal(disabled, one.disables);
+  // Pages whose only copy is compressed cannot be had back: the kernel counts them.
+  const lost = await zswapCounter(guest, 'decompress_fail');
+  console.log(`  pages lost (decompress_fail): ${lost}`);
+  const restoring = call(guest, 'restore');
+  const mended = sleep(one.mend === undefined ? 0 : mendMs).then(() => one.mend?.(guest));
+  const [restored] = await Promise.all([restoring, mended]);
+  console.log(`  restore: exit ${restored.exitCode}: ${restored.stderr.toString().trim().slice(0, 160)}`);
+  const settings = await output(
+    guest,
+    ...['sh', '-c', 'cat /sys/module/zswap/parameters/compressor /proc/sys/vm/page-cluster'],
+  );
+  console.log(`  afterwards: compressor and page-cluster are ${settings.trim().split('\n').join(' and ')}`);
 }
 
 async function faults(): Promise<void> {
   await serverKilled();
-  for (const one of faultCases) {
-    await inGuest(one.name, async (guest) => {
-      const { ended: running } = await startRun(guest);
-      await one.strike(guest);
-      const ended = await running;
-      // The guest lives and answers.
-      assert.ok(guest.isRunning());
-      const log = await output(guest, 'dmesg');
-      assert.ok(!/Kernel panic/.test(log));
-      const status = (await call(guest, 'status')).stdout.toString();
-      const disabled = status.includes('iaa_crypto is DISABLED although its WQs are enabled');
-      const said = ended.stderr.toString().trim().split('\n');
-      const records = await output(guest, 'sh', '-c', 'echo /run/devices/runs/*');
-      const report = await call(guest, 'report', '--json', ...records.trim().split(' '));
-      const result = JSON.parse(report.stdout.toString()) as MeasuredSet;
-      const reasons = result.cells.flatMap(({ invalid, failures: failed }) => [...invalid, ...failed]);
-      const restoring = said.find((line) => /restored/.test(line)) ?? said.at(-1);
-      console.log(`  run: exit ${ended.exitCode}: ${restoring?.slice(0, 160)}`);
-      console.log(`  cell: ${reasons.join('; ')}`);
-      assert.ok(reasons.length > 0, 'the cell is INVALID');
-      console.log(
-        `  status: ${/^.*DISABLED.*$/m.exec(status)?.[0]?.trim() ?? 'nothing of a disabled driver'}`,
-      );
-      assert.ok([4, 5, 6].includes(ended.exitCode ?? 0), `exit code ${ended.exitCode}`);
-      assert.equal(disabled, one.disables);
-      // Pages whose only copy is compressed cannot be had back: the kernel counts them.
-      const lost = await zswapCounter(guest, 'decompress_fail');
-      console.log(`  pages lost (decompress_fail): ${lost}`);
-      const restored = await call(guest, 'restore');
-      console.log(`  restore: exit ${restored.exitCode}: ${restored.stderr.toString().trim().slice(0, 160)}`);
-      const settings = await output(
-        guest,
-        ...['sh', '-c', 'cat /sys/module/zswap/parameters/compressor /proc/sys/vm/page-cluster'],
-      );
-      console.log(
-        `  afterwards: compressor and page-cluster are ${settings.trim().split('\n').join(' and ')}`,
-      );
-    });
-  }
+  for (const one of faultCases) await inGuest(one.name, (guest) => meet(guest, one));
 }
 
 async function steps(): Promise<void> {
-  await inGuest('steps', async (guest) => {
-    const programs = join(packageRoot(), 'build/test/test/vm/programs');
-    const tiny = join(packageRoot(), 'test/vm/programs/tiny-iaa.yaml');
-    const argv = [process.execPath, join(programs, 'torture.js'), tiny, '--every', values.every];
-    let text = '';
-    const end = await guest.exec({
-      argv,
-      onOutput: (stream, bytes) => {
-        if (stream === 'stdout') text += bytes.toString();
-      },
+  for (const backend of ['sysfs', 'libaccel-config'])
+    await inGuest(`steps, by ${backend}`, async (guest) => {
+      const programs = join(packageRoot(), 'build/test/test/vm/programs');
+      const tiny = await readFile(join(packageRoot(), 'test/vm/programs/tiny-iaa.yaml'), 'utf8');
+      await writeFile(join(guest.share, 'steps.yaml'), tiny.replace(/^iaa:$/m, `$&\n  backend: ${backend}`));
+      const argv = [
+        process.execPath,
+        join(programs, 'torture.js'),
+        `${shareMount}/steps.yaml`,
+        '--every',
+        values.every,
+      ];
+      let text = '';
+      const end = await guest.exec({
+        argv,
+        onOutput: (stream, bytes) => {
+          if (stream === 'stdout') text += bytes.toString();
+        },
+      });
+      assert.equal(end.exitCode, 0);
+      const lines = text.trim().split('\n');
+      const counts = JSON.parse(lines.pop() ?? '');
+      console.log(`  ${JSON.stringify(counts)}`);
+      assert.equal(counts.deaths, lines.length);
+      assert.equal(
+        counts.equal,
+        lines.length,
+        lines.filter((line) => line.includes('"equal":false')).join('\n'),
+      );
     });
-    assert.equal(end.exitCode, 0);
-    const lines = text.trim().split('\n');
-    const counts = JSON.parse(lines.pop() ?? '');
-    console.log(`  ${JSON.stringify(counts)}`);
-    assert.equal(counts.deaths, lines.length);
-    assert.equal(
-      counts.equal,
-      lines.length,
-      lines.filter((line) => line.includes('"equal":false')).join('\n'),
-    );
-  });
 }
 
 const parts: Readonly<Record<string, () => Promise<void>>> = {

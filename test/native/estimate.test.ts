@@ -11,7 +11,7 @@ import { RequirementError, UsageError } from '../../src/errors.js';
 import { type EstimateOptions, estimate, sample } from '../../src/estimate/estimate.js';
 import { openFile, openProcess, type PageSource, pageBytes, processesOf } from '../../src/estimate/source.js';
 import { zsmallocBytes } from '../../src/kernel/zsmalloc.js';
-import { anonymousPages, chargedLengths } from '../support/anonymous-pages.js';
+import { anonymousPages, chargedLengths, pagesOf } from '../support/anonymous-pages.js';
 
 const all: EstimateOptions = { folioPages: 1, samplePages: 1e9, seed: 1 };
 
@@ -31,14 +31,6 @@ function noise(pages: number): Buffer {
   return createHash('shake256', { outputLength: pages * pageBytes })
     .update('noise')
     .digest();
-}
-
-function pagesOf(data: Uint8Array): Uint8Array[] {
-  return Array.from({ length: Math.ceil(data.length / pageBytes) }, (_, index) => {
-    const page = new Uint8Array(pageBytes);
-    page.set(data.subarray(index * pageBytes, (index + 1) * pageBytes));
-    return page;
-  });
 }
 
 function mean(numbers: readonly number[]): number {
@@ -189,6 +181,24 @@ describe('estimate of processes', () => {
 
   it('says so when there is no such process', () => {
     assert.throws(() => openProcess(2 ** 22 + 1, pageBytes), /there is no process/);
+  });
+
+  it('says so when its memory must not be read', () => {
+    // As another user: root may read everything.
+    const user = process.geteuid?.();
+    if (user === 0) process.seteuid?.(65534);
+    try {
+      const theirs = user === 0 ? pid : 1;
+      assert.throws(
+        () => openProcess(theirs, pageBytes),
+        (error) =>
+          error instanceof RequirementError &&
+          /cannot be read: (EACCES|EPERM)/.test(error.message) &&
+          /run as root or as its user/.test(error.hint ?? ''),
+      );
+    } finally {
+      if (user === 0) process.seteuid?.(0);
+    }
   });
 
   it('finds the processes of a cgroup and those below it, each once', () => {

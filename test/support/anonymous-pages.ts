@@ -27,6 +27,15 @@ export function anonymousPages(pid: number): Uint8Array[] {
   return pages;
 }
 
+/** The pages of a file's data; the last one is filled up with zeros. */
+export function pagesOf(data: Uint8Array): Uint8Array[] {
+  return Array.from({ length: Math.ceil(data.length / pageBytes) }, (_, index) => {
+    const page = new Uint8Array(pageBytes);
+    page.set(data.subarray(index * pageBytes, (index + 1) * pageBytes));
+    return page;
+  });
+}
+
 /** Charged bytes of the pages that are not zero, by the codec itself. */
 export function chargedLengths(name: string, pages: readonly Uint8Array[]): number[] {
   const compressor = openCompressor(name);

@@ -91,23 +91,31 @@ guestTest('async reads back sync: this kernel has no poller for it', async (gues
   });
 });
 
-guestTest('the tool runs an experiment with deflate-iaa and puts all back', async (guest) => {
-  const state = async () => {
-    const argv = [process.execPath, join(packageRoot(), 'dist/cli.js'), 'status', '--json'];
-    return JSON.stringify(JSON.parse(await output(guest, ...argv)).attributes);
-  };
-  const before = await state();
-  const { exitCode, stdout, stderr } = await call(guest, 'run', '--yes', '--json', tiny);
-  assert.equal(exitCode, 0, stderr.toString());
-  const result = JSON.parse(stdout.toString()) as MeasuredSet;
-  assert.equal(result.source, 'emulated');
-  assert.deepEqual(
-    result.cells.map(({ compressor, invalid, failures }) => [compressor, invalid, failures]),
-    [['deflate-iaa', [], []]],
+for (const backend of ['sysfs', 'libaccel-config']) {
+  guestTest(
+    `the tool runs an experiment with deflate-iaa and puts all back, by ${backend}`,
+    async (guest) => {
+      const state = async () => {
+        const argv = [process.execPath, join(packageRoot(), 'dist/cli.js'), 'status', '--json'];
+        return JSON.stringify(JSON.parse(await output(guest, ...argv)).attributes);
+      };
+      const before = await state();
+      const { exitCode, stdout, stderr } = await call(
+        guest,
+        ...['run', '--yes', '--json', '--set', `iaa.backend=${backend}`, tiny],
+      );
+      assert.equal(exitCode, 0, stderr.toString());
+      const result = JSON.parse(stdout.toString()) as MeasuredSet;
+      assert.equal(result.source, 'emulated');
+      assert.deepEqual(
+        result.cells.map(({ compressor, invalid, failures }) => [compressor, invalid, failures]),
+        [['deflate-iaa', [], []]],
+      );
+      assert.ok((result.cells[0]?.values['zswpout'] ?? 0) > 0);
+      assert.equal(await state(), before);
+    },
   );
-  assert.ok((result.cells[0]?.values['zswpout'] ?? 0) > 0);
-  assert.equal(await state(), before);
-});
+}
 
 guestTest('a shared WQ is refused: there is no PASID', async (guest) => {
   // The driver's algorithm stays registered: other devices keep their WQs.

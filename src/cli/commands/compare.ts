@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { ExitCode, UsageError } from '../../errors.js';
 import type { SampledSet } from '../../study/points.js';
 import { optionsOf } from '../options.js';
@@ -15,11 +15,10 @@ export function compareCommand(): Command {
     .description('compare two records; with --fail-if, end with exit code 6 when the second is worse')
     .argument('<base>', 'folder of a run')
     .argument('<new>', 'folder of another')
-    .option(
-      '--fail-if <condition>',
-      "as 'throughput < -3%' or 'elapsed > 5%'; can be repeated",
-      (condition: string, all: readonly string[]) => [...all, condition],
-      [],
+    .addOption(
+      new Option('--fail-if <condition>', "as 'throughput < -3%' or 'elapsed > 5%'; can be repeated")
+        .argParser((condition: string, all: readonly string[]) => [...all, condition])
+        .default([], 'none'),
     )
     .option('--aa <run>', "a record of 'run --aa': its noise is this machine's")
     .action(async (base: string, changed: string, _options: CompareOptions, command: Command) => {

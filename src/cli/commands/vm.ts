@@ -52,14 +52,17 @@ function withSizes(command: Command): Command {
   return withFolder(command)
     .option('--memory <MiB>', 'memory of a guest that is started', parseWhole, 2048)
     .option('--cpus <number>', 'CPUs of a guest that is started', parseWhole, 2)
-    .option(
-      '--swap <size>',
-      'size of its swap disk, as 4G; takes disk space only as it fills',
-      parseSize,
-      parseSize('4G'),
+    .addOption(
+      new Option('--swap <size>', 'size of its swap disk; takes disk space only as it fills')
+        .argParser(parseSize)
+        .default(parseSize('4G'), '4G'),
     )
     .option('--kernel <version>', "its kernel, of those in the cache: Debian's version or the release")
-    .option('--append <word>', "a word for its kernel's command line; can be repeated", collect, [])
+    .addOption(
+      new Option('--append <word>', "a word for its kernel's command line; can be repeated")
+        .argParser(collect)
+        .default([], 'none'),
+    )
     .addOption(
       new Option('--init <init>', 'what starts in it').choices(['agent', 'systemd']).default('agent'),
     )
