@@ -79,10 +79,10 @@ struct Constants {
   // The kernel build.
   std::int64_t build_units = 29'000;
   std::int64_t build_user_ms = 15'650'000;
-  std::int64_t build_system_permille = 90;
+  std::int64_t build_system_permille = 92;
   std::int64_t build_serial_permille = 13;
-  std::int64_t build_unit_pages = 19'760;
-  std::int64_t build_reuse_permille = 1'700;
+  std::int64_t build_unit_pages = 19'681;
+  std::int64_t build_reuse_permille = 1'729;
   std::int64_t build_file_permille = 250;
   std::int64_t build_linker_pages = 468'600;
 };
