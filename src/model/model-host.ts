@@ -79,6 +79,10 @@ interface Running {
   readonly end: (exit: WorkloadExit) => void;
   readonly fail: (error: unknown) => void;
   killed: boolean;
+  /** The native machine, once it has been advanced. */
+  made: Modelled | undefined;
+  /** How far it is. */
+  state: 'new' | 'under way' | 'standing';
 }
 
 /** A modelled machine. What is done to it is gone when it is closed: each opening is a boot. */
@@ -161,8 +165,16 @@ export class ModelHost extends MockHost {
     // Awaited when time passes; until then it must not count as unhandled.
     model.catch(() => {});
     const running: Running = {
-      ...{ cgroup, program, startNs: this.#nowNs, model, output, end, fail },
+      cgroup,
+      program,
+      startNs: this.#nowNs,
+      model,
+      output,
+      end,
+      fail,
       killed: false,
+      made: undefined,
+      state: 'new',
     };
     this.#running = running;
     this.#react((draft) => setProcess(draft, cgroup, firstPid));
@@ -170,7 +182,7 @@ export class ModelHost extends MockHost {
       exit,
       kill: () => {
         running.killed = true;
-        void this.#endIfKilled();
+        this.#endIfKilled();
       },
     };
   }
@@ -244,12 +256,17 @@ export class ModelHost extends MockHost {
       this.#end(running, { exitCode: 0, signal: undefined });
       return;
     }
+    // Killed before it came to anything.
+    if (this.#running !== running) return;
     const machine = model.native;
+    running.state = 'under way';
     const ended = await machine.advance(Number(untilNs - running.startNs));
+    running.state = 'standing';
+    running.made = model;
     if (typeof ended === 'string') {
       throw new RequirementError(`the model cannot run this: ${ended}`, { hint: 'see docs/model.md' });
     }
-    // Killed meanwhile.
+    // The host was closed meanwhile.
     if (this.#running !== running) return;
     this.#nowNs = running.startNs + BigInt(machine.now());
     const counters = machine.counters();
@@ -281,6 +298,7 @@ export class ModelHost extends MockHost {
       log(draft, 3, 'idxd: compress completion timed out - assuming broken hw, iaa_crypto now DISABLED');
     });
   }
+
   #endWell(running: Running, model: Modelled): void {
     const { program, output } = running;
     if (program.kind !== 'model') return;
@@ -292,9 +310,11 @@ export class ModelHost extends MockHost {
 
   #end(running: Running, how: Pick<WorkloadExit, 'exitCode' | 'signal'>, model?: Modelled): void {
     const counters = model?.native.counters() ?? {};
-    // The kernel has freed all of it.
-    for (const update of model?.files.updates(counters, model.native.wqCounters(), true) ?? [])
-      this.#tree.apply(update);
+    // The kernel frees all of one that is killed.
+    if (how.signal !== undefined) {
+      for (const update of model?.files.updates(counters, model.native.wqCounters(), true) ?? [])
+        this.#tree.apply(update);
+    }
     this.#finish(running);
     const resident = model?.native.results().map(({ maxResidentPages }) => maxResidentPages) ?? [];
     running.end({
@@ -313,17 +333,11 @@ export class ModelHost extends MockHost {
     this.#react((draft) => setProcess(draft, running.cgroup, undefined));
   }
 
-  /** A workload that was killed while time stood still. */
-  async #endIfKilled(): Promise<void> {
+  /** Ends a workload that was killed while time stands still; one that is under way ends where it is then. */
+  #endIfKilled(): void {
     const running = this.#running;
-    if (running?.killed !== true) return;
-    const model = await running.model.catch(() => undefined);
-    if (this.#running !== running) return;
-    try {
-      this.#end(running, { exitCode: undefined, signal: 'SIGKILL' }, model);
-    } catch {
-      // The model is under way: it ends there.
-    }
+    if (running?.killed !== true || running.state === 'under way') return;
+    this.#end(running, { exitCode: undefined, signal: 'SIGKILL' }, running.made);
   }
 
   override async write(path: HostPath, text: string, options?: WriteOptions): Promise<void> {
@@ -332,7 +346,7 @@ export class ModelHost extends MockHost {
     if (running === undefined || !path.endsWith('/cgroup.kill')) return;
     if (new Draft(this.#tree).value(`${running.cgroup}/cgroup.procs`) !== '') return;
     running.killed = true;
-    await this.#endIfKilled();
+    this.#endIfKilled();
   }
 
   override async sample(spec: SampleSpec): Promise<Sampling> {
@@ -340,6 +354,15 @@ export class ModelHost extends MockHost {
     for (const each of this.#samplings) if (each.isStopped) this.#samplings.delete(each);
     this.#samplings.add(sampling);
     return sampling;
+  }
+
+  override async close(): Promise<void> {
+    const running = this.#running;
+    if (running !== undefined) {
+      this.#finish(running);
+      running.fail(new RequirementError(`${this.name} was closed while ${running.cgroup} was in use`));
+    }
+    await super.close();
   }
 
   #react(change: (draft: Draft) => void): void {

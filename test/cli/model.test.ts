@@ -99,6 +99,12 @@ describe('on a modelled machine', () => {
     assert.match(stderr, /the model cannot run usemem with -R/);
   });
 
+  it('nothing can be watched where no time passes', () => {
+    const { code, stderr } = model('status', '--watch');
+    assert.equal(code, 3);
+    assert.match(stderr, /time passes there only while a run lets it/);
+  });
+
   it('a machine that is none is refused with exit 2', () => {
     const { code, stderr } = iaaZswap(['status', '--host', 'model:none']);
     assert.equal(code, 2);
