@@ -1,6 +1,6 @@
 /**
  * Settings of a machine, as its kernel files name them, to what native/model takes. The driver's mapping of CPUs to
- * work queues is computed here, by src/kernel/iaa-mapping.ts, and goes in as tables (docs/decisions/0007).
+ * work queues is computed here, by src/kernel/iaa-mapping.ts, and goes in as tables (docs/decisions/0009).
  */
 import {
   type CpuMapping,
