@@ -46,6 +46,6 @@ export interface ModelControl {
   boot(kernel: string): Promise<void>;
   /** Throws RequirementError for a command line that it has no mechanism for; so would `launch`. */
   require(argv: readonly string[]): void;
-  /** What the next workloads run with. */
+  /** What the next workloads run with. Throws UsageError for a constant that it does not have. */
   prepare(run: ModelRun): void;
 }

@@ -129,6 +129,17 @@ export class ModelHost extends MockHost {
       },
       require: (argv) => void modelledProgram(argv),
       prepare(run) {
+        const known = new Set(
+          native()
+            .modelConstants()
+            .map(({ name }) => name),
+        );
+        const unknown = Object.keys(run.constants).filter((name) => !known.has(name));
+        if (unknown.length > 0) {
+          throw new UsageError(`the model has no constant ${unknown.join(', ')}`, {
+            hint: 'docs/model.md lists every constant',
+          });
+        }
         host.#run = run;
       },
     };

@@ -7,7 +7,7 @@ import { Journal } from '../../../src/apply/journal.js';
 import { listRecords } from '../../../src/collect/record.js';
 import { SeriesReader } from '../../../src/collect/series.js';
 import { discover } from '../../../src/discover/discover.js';
-import { PlanError, RequirementError } from '../../../src/errors.js';
+import { FailedRestoredError, PlanError, RequirementError } from '../../../src/errors.js';
 import { applyPlan } from '../../../src/experiment/apply-plan.js';
 import { cellsOf } from '../../../src/experiment/cells.js';
 import { parseExperiment } from '../../../src/experiment/file.js';
@@ -203,6 +203,18 @@ describe('what is refused before anything is changed', () => {
       return true;
     });
     assert.equal(existsSync(join(state, 'runs')), false);
+  });
+
+  test('a constant that it does not have, and an event on what is not there', async (t) => {
+    const constant = without('model: {', 'model: { constants: { speed: 1 },');
+    await assert.rejects(runModelled('spr-2s', constant, tempDirectory(t)), /has no constant speed/);
+    // What is bound shows only once the machine is configured.
+    const event = without('model: {', 'model: { events: [{ at_s: 1, wq_unbind: wq1.7 }],');
+    await assert.rejects(runModelled('spr-2s', event, tempDirectory(t)), (error) => {
+      assert.ok(error instanceof FailedRestoredError);
+      assert.match(error.message, /has no WQ wq1\.7/);
+      return true;
+    });
   });
 
   test('a compressor that it does not have', async (t) => {
