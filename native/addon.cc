@@ -17,6 +17,8 @@
 #include "napi/convert.h"
 #include "napi/host_root_object.h"
 #include "napi/lock_object.h"
+#include "napi/model_config.h"
+#include "napi/model_object.h"
 #include "napi/sampler_object.h"
 
 namespace iaa_zswap {
@@ -30,7 +32,8 @@ class Addon final : public Napi::Addon<Addon> {
         sampler_class_(Napi::Persistent(napi::SamplerObject::define(env))),
         lock_class_(Napi::Persistent(napi::LockObject::define(env))),
         compressor_class_(Napi::Persistent(napi::CompressorObject::define(env))),
-        accel_config_class_(Napi::Persistent(napi::AccelConfigObject::define(env))) {
+        accel_config_class_(Napi::Persistent(napi::AccelConfigObject::define(env))),
+        model_class_(Napi::Persistent(napi::ModelObject::define(env))) {
     DefineAddon(
         exports,
         {
@@ -39,6 +42,9 @@ class Addon final : public Napi::Addon<Addon> {
             InstanceMethod<&Addon::compressors>("compressors", napi_default_jsproperty),
             InstanceMethod<&Addon::open_accel_config>("openAccelConfig", napi_default_jsproperty),
             InstanceMethod<&Addon::open_compressor>("openCompressor", napi_default_jsproperty),
+            InstanceMethod<&Addon::open_model>("openModel", napi_default_jsproperty),
+            InstanceMethod<&Addon::model_constants>("modelConstants", napi_default_jsproperty),
+            InstanceMethod<&Addon::model_counters>("modelCounters", napi_default_jsproperty),
         });
   }
 
@@ -93,6 +99,31 @@ class Addon final : public Napi::Addon<Addon> {
     return object;
   }
 
+  Napi::Value open_model(const Napi::CallbackInfo& info) {
+    const auto arguments = napi::take_arguments<napi::Anything>(info, "openModel(config)");
+    if (!arguments) return {};
+    const auto& [given] = *arguments;
+    auto config = napi::model_config(given);
+    // What a getter threw stays.
+    if (info.Env().IsExceptionPending()) return {};
+    if (const auto* why = std::get_if<std::string>(&config)) return napi::to_js(info.Env(), *why);
+    const Napi::Object object = model_class_.New({});
+    napi::ModelObject::Unwrap(object)->attach(std::move(std::get<model::Config>(config)));
+    return object;
+  }
+
+  // NOLINTNEXTLINE(readability-convert-member-functions-to-static)
+  Napi::Value model_constants(const Napi::CallbackInfo& info) {
+    if (!napi::take_arguments<>(info, "modelConstants()")) return {};
+    return napi::model_constants(info.Env());
+  }
+
+  // NOLINTNEXTLINE(readability-convert-member-functions-to-static)
+  Napi::Value model_counters(const Napi::CallbackInfo& info) {
+    if (!napi::take_arguments<>(info, "modelCounters()")) return {};
+    return napi::model_counters(info.Env());
+  }
+
   // NOLINTNEXTLINE(readability-convert-member-functions-to-static)
   Napi::Value open_accel_config(const Napi::CallbackInfo& info) {
     if (!napi::take_arguments<>(info, "openAccelConfig()")) return {};
@@ -109,6 +140,7 @@ class Addon final : public Napi::Addon<Addon> {
   Napi::FunctionReference lock_class_;
   Napi::FunctionReference compressor_class_;
   Napi::FunctionReference accel_config_class_;
+  Napi::FunctionReference model_class_;
 };
 
 }  // namespace iaa_zswap

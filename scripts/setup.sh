@@ -16,8 +16,10 @@ missing() {
   exit 3
 }
 
-# To build the addon and to get and boot the guest's kernel.
-BASE_PACKAGES=(ca-certificates debian-archive-keyring g++ git kmod make python3 qemu-system-x86)
+# To build the addon.
+BUILD_PACKAGES=(ca-certificates g++ git make python3)
+# The same, and to get and boot the guest's kernel.
+BASE_PACKAGES=("${BUILD_PACKAGES[@]}" debian-archive-keyring kmod qemu-system-x86)
 # For the checks on the C++ code; zlib and the libraries that the codec is compared with; what runs beside a cell.
 CHECK_PACKAGES=(accel-config clang-19 clang-format-19 clang-tidy-19 libaccel-config1 libclang-rt-19-dev liblz4-1 liblzo2-2 libzstd1 linux-perf zlib1g-dev zstd)
 

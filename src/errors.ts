@@ -151,7 +151,7 @@ export interface ExperimentIssue {
   readonly message: string;
 }
 
-/** An experiment file that cannot be used: all that is wrong with it, each with its line. */
+/** An experiment file, or a machine file, that cannot be used: all that is wrong with it, each with its line. */
 export class ExperimentError extends LabError {
   readonly code = 'ERR_EXPERIMENT';
   override readonly exitCode = ExitCode.usage;

@@ -39,6 +39,8 @@ export { type RunEvent, type RunOptions, type RunOutcome, runExperiment } from '
 export type { Experiment } from './experiment/schema.js';
 export { parseSetting, type Setting } from './experiment/setting.js';
 export type { Host } from './host/host.js';
+export type { MachineChange, MachineKernel, MachineOptions } from './host/machine-tree.js';
+export type { ModelControl, ModelRun, OutsideEvent } from './host/model-control.js';
 export { openHost } from './host/open.js';
 export { type HostPath, hostPath } from './host/path.js';
 export type {

@@ -48,6 +48,12 @@ struct AbsolutePaths {
   }
 };
 
+/** Whatever it is: somebody else looks at it. */
+struct Anything {
+  static constexpr const char* kExpected = "anything";
+  static std::optional<Napi::Value> take(const Napi::Value& value) { return value; }
+};
+
 struct Text {
   static constexpr const char* kExpected = "a string";
   static std::optional<std::string> take(const Napi::Value& value) {

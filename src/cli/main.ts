@@ -28,7 +28,7 @@ function program(): Command {
     .version(packageVersion())
     .option(
       '--host <host>',
-      'live, root:DIR (a captured tree), root:TRACE (a trace) or mock:DIR (a tree that reacts as the kernel does)',
+      'live, root:DIR (a captured tree), root:TRACE (a trace), mock:DIR (a tree that reacts as the kernel does) or model:MACHINE (a modelled machine: model:spr-2s, or a file as model:./mine.yaml)',
       'live',
     )
     .option('--json', 'print JSON')

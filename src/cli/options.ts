@@ -4,7 +4,7 @@ import type { Host } from '../host/host.js';
 
 /** Options that every command takes (declared once, in main). */
 export interface CommonOptions {
-  /** `live`, `root:DIR`, `root:TRACE`, `mock:DIR`. */
+  /** `live`, `root:DIR`, `root:TRACE`, `mock:DIR`, `model:MACHINE`. */
   readonly host: string;
   readonly json?: boolean;
   /** File for the NDJSON of every operation on the host. */

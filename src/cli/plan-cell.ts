@@ -1,8 +1,9 @@
 import { discover } from '../discover/discover.js';
 import type { Inventory } from '../discover/inventory.js';
 import { UsageError } from '../errors.js';
-import { type Cell, cellsOf } from '../experiment/cells.js';
+import { cellsOf } from '../experiment/cells.js';
 import { readExperiment } from '../experiment/file.js';
+import { bootFor, experimentOn } from '../experiment/modelled.js';
 import type { Experiment } from '../experiment/schema.js';
 import type { Host } from '../host/host.js';
 import { type PlanOptions, plan } from '../plan/plan.js';
@@ -11,17 +12,28 @@ import { settingsOf } from './options.js';
 
 /** One cell of an experiment file. */
 export interface ChosenCell {
+  readonly file: string;
   readonly experiment: Experiment;
-  readonly cell: Cell;
+  /** From 1. */
+  readonly number: number;
 }
 
-/** Reads an experiment file, with what --set says, and chooses a cell (from 1) of it; no host is needed. Throws ExperimentError, UsageError. */
+/** Reads an experiment file, with what --set says; no host is needed. Throws ExperimentError, UsageError. */
 export async function readCell(
   file: string,
   number: number,
   settings: readonly string[] = [],
 ): Promise<ChosenCell> {
-  const experiment = await readExperiment(file, await settingsOf(settings));
+  return { file, experiment: await readExperiment(file, await settingsOf(settings)), number };
+}
+
+/** Plans a cell on a host, which decides how many there are. Throws PlanError, UsageError. */
+export async function planCell(
+  host: Host,
+  { file, experiment: given, number }: ChosenCell,
+  options: PlanOptions = {},
+): Promise<{ inventory: Inventory; plan: Plan }> {
+  const experiment = experimentOn(host, given);
   const cells = cellsOf(experiment);
   const cell = cells[number - 1];
   if (cell === undefined) {
@@ -29,15 +41,7 @@ export async function readCell(
       hint: `--cell 1 to ${cells.length}`,
     });
   }
-  return { experiment, cell };
-}
-
-/** Plans a cell on a host. Throws PlanError. */
-export async function planCell(
-  host: Host,
-  { experiment, cell }: ChosenCell,
-  options: PlanOptions = {},
-): Promise<{ inventory: Inventory; plan: Plan }> {
+  if (host.model !== undefined) await bootFor(host.model, experiment, cell.kernel);
   const inventory = await discover(host);
   return { inventory, plan: plan(inventory, experiment, cell, options) };
 }

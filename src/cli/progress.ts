@@ -10,6 +10,8 @@ function said(event: Exclude<RunEvent, { type: 'cell' }>): string {
       return event.outcome.state === 'restored'
         ? `put back what an earlier run had left: ${event.outcome.undone.length} changes`
         : 'the machine has booted since an earlier run died: nothing of it is left';
+    case 'booted':
+      return `booted ${event.kernel}`;
     case 'user':
       return event.notice ?? `the workload runs as ${event.name ?? 'this user'}`;
     case 'resumed':

@@ -113,10 +113,15 @@ export class RecordWriter {
     return this.#manifest.sessions.length - 1;
   }
 
-  /** Creates the folder of a run in `runsDirectory` and writes its manifest. */
+  /**
+   * Creates the folder of a run in `runsDirectory` and writes its manifest. A model's run has the name of all that it
+   * depends on: it takes the place of an earlier one.
+   */
   static async create(runsDirectory: string, manifest: Manifest): Promise<RecordWriter> {
     const directory = join(runsDirectory, manifest.id);
     await mkdir(runsDirectory, { recursive: true, mode: 0o755 });
+    if (manifest.source === 'model' && (await isThere(join(directory, manifestFile))))
+      await removeRecord(directory);
     await mkdir(directory, { mode: 0o755 });
     const writer = new RecordWriter(directory, manifest);
     await writer.finish('running');
@@ -258,8 +263,8 @@ export async function listRecords(
       }
     }),
   );
-  // Ids begin with the time.
-  return records.flat().sort((a, b) => (a.manifest.id < b.manifest.id ? 1 : -1));
+  const key = ({ startedAt, id }: Manifest): string => `${startedAt} ${id}`;
+  return records.flat().sort((a, b) => (key(a.manifest) < key(b.manifest) ? 1 : -1));
 }
 
 /** A record at a glance. */
@@ -285,12 +290,7 @@ export async function summarizeRecords(runsDirectory: string): Promise<RecordSum
       const { id, startedAt, state, source, experiment, experimentFile, sessions } = manifest;
       const names = await readdir(directory);
       const finished = await Promise.all(
-        names.map((name) =>
-          access(join(directory, name, cellFile)).then(
-            () => 1,
-            () => 0,
-          ),
-        ),
+        names.map(async (name) => Number(await isThere(join(directory, name, cellFile)))),
       );
       return {
         directory,
@@ -305,6 +305,13 @@ export async function summarizeRecords(runsDirectory: string): Promise<RecordSum
         kernels: [...new Set(sessions.flatMap(({ inventory }) => inventory.kernel.release ?? []))],
       };
     }),
+  );
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
   );
 }
 

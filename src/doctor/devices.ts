@@ -112,7 +112,7 @@ function checkAbsence(iaa: IaaState | undefined, facts: Facts): Diagnosis[] {
       path: pciDevices,
       message: `there is no IAA device (PCI id ${iaaPciId})`,
       meaning: 'software compressors can be measured here, deflate-iaa cannot',
-      mend: 'on a machine that should have some: turn them on in the firmware, per socket; some models are sold without',
+      mend: 'on a machine that should have some: turn them on in the firmware, per socket; some models are sold without; to try deflate-iaa without any, --host model:spr-2s is a modelled machine',
     },
   ];
 }

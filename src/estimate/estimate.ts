@@ -1,8 +1,8 @@
 /** How well pages would compress in zswap: a random sample of folios, each page through each compressor. */
 import { type Compressor, compressors, openCompressor } from '../codec/compressor.js';
+import { zsmallocBytes } from '../kernel/zsmalloc.js';
 import { Random } from '../random.js';
 import { type PageSource, pageBytes } from './source.js';
-import { zsmallocBytes } from './zsmalloc.js';
 
 export interface EstimateOptions {
   /** Pages of one folio; a power of two. */

@@ -1,8 +1,7 @@
-/** Where and what is wrong in an experiment file, from what the schema says of its values. */
+/** Where and what is wrong in a file of YAML, from what its schema says of its values. */
 import { type Document, isMap, isScalar, type LineCounter } from 'yaml';
 import type * as z from 'zod';
 import type { ExperimentIssue } from '../errors.js';
-import { experimentSchema } from './schema.js';
 
 export type Path = readonly (string | number)[];
 
@@ -12,11 +11,19 @@ export class FileText {
   readonly #document: Document.Parsed;
   readonly #lines: LineCounter;
   readonly #set: readonly Path[];
+  readonly #schema: z.ZodType;
 
   /** `value` is what is in the file but for the keys in `set`, which somebody else has given values. */
-  constructor(document: Document.Parsed, lines: LineCounter, value: unknown, set: readonly Path[] = []) {
+  constructor(
+    document: Document.Parsed,
+    lines: LineCounter,
+    schema: z.ZodType,
+    value: unknown,
+    set: readonly Path[] = [],
+  ) {
     this.#document = document;
     this.#lines = lines;
+    this.#schema = schema;
     this.value = value;
     this.#set = set;
   }
@@ -31,7 +38,7 @@ export class FileText {
   issues(issue: z.core.$ZodIssue): ExperimentIssue[] {
     const path = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key));
     if (issue.code === 'unrecognized_keys') {
-      const known = knownKeys(path).join(', ');
+      const known = knownKeys(this.#schema, path).join(', ');
       return issue.keys.map((key) => this.issue([...path, key], `unknown key; known here: ${known}`));
     }
     return [this.issue(path, valueAt(this.value, path) === undefined ? 'missing' : messageOf(issue))];
@@ -91,9 +98,9 @@ export function renderPath(path: Path): string {
     .join('');
 }
 
-/** The keys that the schema accepts in the object at `path`. */
-function knownKeys(path: Path): string[] {
-  let schema: z.ZodType = experimentSchema;
+/** The keys that a schema accepts in the object at `path`. */
+function knownKeys(whole: z.ZodType, path: Path): string[] {
+  let schema = whole;
   for (const key of path) {
     const outer = unwrap(schema);
     schema = (

@@ -89,6 +89,7 @@ export const axisParts = [
   'cpu',
   'iaa',
   'limits',
+  'model',
   'swap',
   'thp',
   'vm',

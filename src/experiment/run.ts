@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { apply, type Receipt } from '../apply/apply.js';
 import type { Journal } from '../apply/journal.js';
 import { type Restored, restore } from '../apply/restore.js';
@@ -24,7 +26,7 @@ import { parseFlatKeyed } from '../kernel/flat-keyed.js';
 import { packageVersion } from '../native/load.js';
 import { type PlanOptions, plan } from '../plan/plan.js';
 import type { Plan } from '../plan/steps.js';
-import type { Argv } from '../plan/workload-task.js';
+import type { Argv, WorkloadTask } from '../plan/workload-task.js';
 import { exitProblem, runHooks } from '../run/hooks.js';
 import { runWorkload } from '../run/workload.js';
 import { buildCommit } from '../version.js';
@@ -32,6 +34,7 @@ import { aaAxis, type Cell, cellsOf, experimentOf, pointsIn } from './cells.js';
 import { Gathering } from './gather.js';
 import { interruption } from './interruption.js';
 import { type Attributes, attributesOf, withJournal } from './journaled.js';
+import { bootFor, experimentOn, modelRun } from './modelled.js';
 import { type RestoreOutcome, restoreHost } from './restore-host.js';
 import type { Experiment } from './schema.js';
 import { type InvokingUser, invokingUser, programArgv, refuseWorkloads } from './workload-user.js';
@@ -50,6 +53,8 @@ export type RunEvent =
   | { readonly type: 'restored'; readonly outcome: RestoreOutcome }
   /** Who runs workloads that name nobody. */
   | ({ readonly type: 'user' } & InvokingUser)
+  /** A modelled machine has booted another kernel. */
+  | { readonly type: 'booted'; readonly kernel: string }
   /** An earlier run's record is gone on with: so many of its cells are finished. */
   | { readonly type: 'resumed'; readonly directory: string; readonly finished: number; readonly of: number };
 
@@ -137,43 +142,89 @@ export async function runExperiment(
   { signal, ...others }: RunOptions,
 ): Promise<RunOutcome> {
   const options = { ...others, signal: signal && interruption(signal) };
-  if (host.name !== 'live')
-    throw new RequirementError(`${host.name} cannot run workloads`, { hint: 'run on --host live' });
-  const experiment = options.aa === true ? withAa(given) : given;
-  const { stateDirectory, onEvent } = options;
-  if (options.resume === true) {
-    const outcome = await restoreHost(host, stateDirectory);
-    if (outcome.state !== 'nothing pending') onEvent?.({ type: 'restored', outcome });
+  if (!host.runsWorkloads) {
+    throw new RequirementError(`${host.name} cannot run workloads`, {
+      hint: 'run on --host live, or on a modelled machine: --host model:spr-2s',
+    });
   }
+  const experiment = experimentOn(host, options.aa === true ? withAa(given) : given);
+  if (options.resume === true) {
+    const outcome = await restoreHost(host, options.stateDirectory);
+    if (outcome.state !== 'nothing pending') options.onEvent?.({ type: 'restored', outcome });
+  }
+  const { model } = host;
+  if (model !== undefined) await bootFor(model, experiment, experiment.matrix.kernel?.[0]?.name);
+  const begun = options.resume === true ? await earlierRecord(host, options, experiment) : undefined;
+  if (begun !== undefined) {
+    const of = cellsOf(experiment).length;
+    options.onEvent?.({
+      type: 'resumed',
+      directory: begun.directory,
+      finished: finishedIn(begun).size,
+      of,
+    });
+  }
+  let outcome = await runSession(host, experiment, options, begun);
+  // Other machines have to be booted by somebody.
+  for (let kernel = outcome.waiting[0]; model !== undefined && kernel !== undefined; ) {
+    await bootFor(model, experiment, kernel);
+    options.onEvent?.({ type: 'booted', kernel });
+    const next = await runSession(host, experiment, options, await readRecord(outcome.directory));
+    outcome = {
+      ...next,
+      cellsFailed: outcome.cellsFailed + next.cellsFailed,
+      restored: joined(outcome.restored, next.restored),
+      attributes: { ...outcome.attributes, ...next.attributes },
+    };
+    kernel = outcome.waiting[0];
+  }
+  return outcome;
+}
+
+function joined(one: Restored, other: Restored): Restored {
+  return {
+    undone: [...one.undone, ...other.undone],
+    problems: [...one.problems, ...other.problems],
+    oneWay: [...one.oneWay, ...other.oneWay].filter(
+      (each, at, all) => all.findIndex((same) => isDeepStrictEqual(same, each)) === at,
+    ),
+  };
+}
+
+/** Numbers of the cells of a record that are done. */
+function finishedIn({ cells }: RunRecord): Set<number> {
+  return new Set(cells.flatMap(({ cell, state }) => (state === 'interrupted' ? [] : [cell.number])));
+}
+
+/** Runs the cells that are left for the kernel that is running. `begun`: the record to go on with. */
+async function runSession(
+  host: Host,
+  experiment: Experiment,
+  options: RunOptions,
+  begun: RunRecord | undefined,
+): Promise<RunOutcome> {
+  const { stateDirectory, onEvent } = options;
   const inventory = await discover(host);
   const cells = cellsHere(inventory, experiment);
-  const record = options.resume === true ? await earlierRecord(options, experiment, inventory) : undefined;
-  const finished = new Set(
-    record?.cells.flatMap(({ cell, state }) => (state === 'interrupted' ? [] : [cell.number])),
-  );
+  const finished = begun === undefined ? new Set() : finishedIn(begun);
   const isLeft = ({ number }: Cell): boolean => !finished.has(number);
-  const all = cellsOf(experiment);
   const left = cells.filter(isLeft);
   const here = cells[0]?.kernel;
-  const waiting = [...new Set(all.filter(isLeft).flatMap(({ kernel }) => kernel ?? []))].filter(
-    (kernel) => kernel !== here,
-  );
-  if (record !== undefined) {
-    const { directory } = record;
-    onEvent?.({ type: 'resumed', directory, finished: finished.size, of: all.length });
-    if (left.length === 0) {
-      const restored: Restored = { undone: [], problems: [], oneWay: [] };
-      return { directory, cellsFailed: 0, waiting, restored, attributes: {} };
-    }
+  const waiting = [
+    ...new Set(
+      cellsOf(experiment)
+        .filter(isLeft)
+        .flatMap(({ kernel }) => kernel ?? []),
+    ),
+  ].filter((kernel) => kernel !== here);
+  if (begun !== undefined && left.length === 0) {
+    const restored: Restored = { undone: [], problems: [], oneWay: [] };
+    return { directory: begun.directory, cellsFailed: 0, waiting, restored, attributes: {} };
   }
   const plans = planPoints(inventory, experiment, left, planOptions(options));
-  const user = await invokingUser(host);
-  await refuseWorkloads(
-    host,
-    plans.map(({ workload }) => workload),
-    user,
-  );
-  if (plans.some(({ workload }) => workload.user === undefined)) onEvent?.({ type: 'user', ...user });
+  const workloads = plans.map(({ workload }) => workload);
+  const user = await workloadUser(host, workloads);
+  if (user.isTold) onEvent?.({ type: 'user', ...user.invoking });
   const attributes = attributesOf(plans, inventory);
   const { result, restored } = await withJournal(
     host,
@@ -181,11 +232,28 @@ export async function runExperiment(
     inventory,
     attributes,
     async (journal) => {
-      const writer = await beginRecord(experiment, inventory, record, options);
-      return new Run(host, experiment, journal, options, writer, user).all(left, waiting);
+      const writer = await beginRecord(host, experiment, inventory, begun, options);
+      return new Run(host, experiment, journal, options, writer, user.invoking).all(left, waiting);
     },
   );
   return { ...result, restored, attributes };
+}
+
+/** Who runs the workloads, and whether there is anything to say about that. Throws RequirementError where one cannot be run. */
+async function workloadUser(
+  host: Host,
+  workloads: readonly WorkloadTask[],
+): Promise<{ readonly invoking: InvokingUser; readonly isTold: boolean }> {
+  if (host.model !== undefined) {
+    // On a modelled machine there are no users.
+    for (const { setup, argv, cleanup } of workloads) {
+      for (const each of [...setup, argv, ...cleanup]) host.model.require(each);
+    }
+    return { invoking: { key: undefined, name: undefined, notice: undefined }, isTold: false };
+  }
+  const invoking = await invokingUser(host);
+  await refuseWorkloads(host, workloads, invoking);
+  return { invoking, isTold: workloads.some(({ user }) => user === undefined) };
 }
 
 function planOptions({ take = false }: RunOptions): PlanOptions {
@@ -194,9 +262,9 @@ function planOptions({ take = false }: RunOptions): PlanOptions {
 
 /** The newest record of this experiment; undefined when there is none. Throws RequirementError when it is another machine's. */
 async function earlierRecord(
+  host: Host,
   { stateDirectory }: RunOptions,
   experiment: Experiment,
-  inventory: Inventory,
 ): Promise<RunRecord | undefined> {
   const wanted = JSON.stringify(recorded(experiment));
   const found = (await listRecords(join(stateDirectory, 'runs'))).find(
@@ -204,6 +272,7 @@ async function earlierRecord(
   );
   if (found === undefined) return undefined;
   const { machineId } = found.manifest.sessions[0]?.inventory.kernel ?? {};
+  const inventory = await discover(host);
   if (machineId !== inventory.kernel.machineId || found.manifest.source !== inventory.source) {
     throw new RequirementError(`${found.directory}: was begun on another machine`, {
       hint: 'resume it there, or begin anew without --resume',
@@ -213,18 +282,19 @@ async function earlierRecord(
 }
 
 async function beginRecord(
+  host: Host,
   experiment: Experiment,
   inventory: Inventory,
   record: RunRecord | undefined,
   { environment = {}, experimentFile, stateDirectory }: RunOptions,
 ): Promise<RecordWriter> {
-  const startedAt = new Date().toISOString();
+  const startedAt = host.date().toISOString();
   const tool = { version: packageVersion(), commit: buildCommit };
-  const session: Session = { startedAt, tool, inventory, environment };
+  const session: Session = { startedAt, tool, inventory: asRecorded(inventory), environment };
   if (record !== undefined) return RecordWriter.resume(record, session);
   return RecordWriter.create(join(stateDirectory, 'runs'), {
     schemaVersion: recordVersion,
-    id: `${startedAt.replaceAll(':', '').replace(/\.\d+Z$/, 'Z')}-${experiment.name}-${process.pid}`,
+    id: recordId(host, experiment, inventory, startedAt),
     startedAt,
     state: 'running',
     source: inventory.source,
@@ -232,6 +302,22 @@ async function beginRecord(
     experiment: recorded(experiment),
     sessions: [session],
   });
+}
+
+/** A boot of a modelled machine is as good as another: without its id the same run gives the same record. */
+function asRecorded(inventory: Inventory): Inventory {
+  if (inventory.source !== 'model') return inventory;
+  return { ...inventory, kernel: { ...inventory.kernel, bootId: undefined } };
+}
+
+/** The name of a record's folder: of a model's it tells all that the run depends on. */
+function recordId({ model }: Host, experiment: Experiment, { kernel }: Inventory, startedAt: string): string {
+  if (model === undefined) {
+    return `${startedAt.replaceAll(':', '').replace(/\.\d+Z$/, 'Z')}-${experiment.name}-${process.pid}`;
+  }
+  const inputs = JSON.stringify([kernel.machineId, kernel.release, recorded(experiment)]);
+  const hash = createHash('sha256').update(inputs).digest('hex').slice(0, 8);
+  return `${experiment.name}-${model.machine}-seed${experiment.seed}-${hash}`;
 }
 
 /** One session of a run, between its journal's begin and end. */
@@ -309,7 +395,10 @@ class Run {
     const cellPlan = plan(await discover(host), this.#experiment, cell, planOptions(this.#options));
     const { workload, cgroup } = cellPlan;
     const user = workload.user ?? this.#user.key;
-    const spec = (argv: Argv) => ({ argv: programArgv(argv), user, directory: workload.directory });
+    // On a modelled machine a program is nowhere.
+    const named = (argv: Argv): readonly string[] => (host.model === undefined ? programArgv(argv) : argv);
+    const spec = (argv: Argv) => ({ argv: named(argv), user, directory: workload.directory });
+    host.model?.prepare(modelRun(this.#experiment, cell));
     const noProgressMs = (limits.no_progress_s + workload.sleepSeconds) * 1000;
     let setUp = false;
     const receipts: Receipt[] = [];
@@ -364,7 +453,7 @@ class Run {
       failure: said,
       plan: recorded(cellPlan),
       receipts,
-      argv: programArgv(workload.argv),
+      argv: named(workload.argv),
       user,
       exit: raw.exit && recorded(raw.exit),
       before: raw.before,

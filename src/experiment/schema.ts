@@ -3,6 +3,7 @@ import { collectSchema } from './collect-schema.js';
 import { count, distinct, sizeBytes } from './fields.js';
 import { iaaSchema } from './iaa-schema.js';
 import { type Matrix, matrixSchema } from './matrix.js';
+import { modelSchema } from './model-schema.js';
 import { workloadSchema } from './workload-schema.js';
 
 const pageBytes = 4096n;
@@ -106,6 +107,8 @@ const experimentFields = z.strictObject({
   /** What is gathered while a cell runs, beside what is always. */
   collect: collectSchema.optional(),
   workload: workloadSchema,
+  /** What only a modelled machine takes. */
+  model: modelSchema.optional(),
   limits: z
     .strictObject({
       /** A cell that takes longer is ended and fails. */

@@ -1,4 +1,5 @@
 import type { HostIoError } from '../errors.js';
+import type { ModelControl } from './model-control.js';
 import type { HostPath } from './path.js';
 import type { SampleSpec, Sampling } from './sampling.js';
 
@@ -77,6 +78,10 @@ export interface Host extends AsyncDisposable {
   /** The directory the paths are resolved under, for messages: `/` for live. */
   readonly root: string;
   readonly writable: boolean;
+  /** Whether launch can run anything here. */
+  readonly runsWorkloads: boolean;
+  /** What only a modelled machine takes; undefined on every other. */
+  readonly model: ModelControl | undefined;
 
   /** Reads each path; a failure is an outcome, never thrown. */
   probe(paths: readonly HostPath[]): Promise<ReadOutcome[]>;
@@ -104,7 +109,10 @@ export interface Host extends AsyncDisposable {
    * tool's own machine. Throws CommandError when it cannot be run at all.
    */
   start(argv: readonly string[], outputFile: string): Promise<RunningTool>;
-  /** Starts a workload inside `cgroup` (a cgroup v2 directory) before it executes. */
+  /**
+   * Starts a workload inside `cgroup` (a cgroup v2 directory) before it executes. On a modelled machine it goes on only
+   * while `delay` lets time pass.
+   */
   launch(workload: WorkloadSpec, cgroup: HostPath): RunningWorkload;
   /**
    * Reads counters at a fixed rate, until it is stopped. Throws RequirementError where nothing can be sampled (a
@@ -113,7 +121,12 @@ export interface Host extends AsyncDisposable {
   sample(spec: SampleSpec): Promise<Sampling>;
   /** The host's monotonic clock, ns. */
   now(): bigint;
-  /** Lets `ms` pass on that clock; where nothing happens by itself, as on a mock, only the clock moves. */
-  delay(ms: number): Promise<void>;
+  /** What its clock on the wall says; a modelled machine's begins at the same time whenever it is opened. */
+  date(): Date;
+  /**
+   * Lets `ms` pass on that clock; where nothing happens by itself, as on a mock, only the clock moves. Ends early, and
+   * without an error, when `signal` aborts, and on a modelled machine when its workload ends.
+   */
+  delay(ms: number, signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

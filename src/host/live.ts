@@ -77,6 +77,8 @@ export async function requireFileSystem(
 }
 
 class LiveHost extends TreeHost {
+  override readonly runsWorkloads = true;
+
   constructor(root: NativeHostRoot, writable: boolean) {
     super({ name: 'live', root: '/', writable }, root);
   }

@@ -2,7 +2,8 @@ import { constants } from 'node:os';
 import { CommandError, RequirementError } from '../errors.js';
 import { native } from '../native/load.js';
 import type { NativeFailure, NativeSampler } from '../native/surface.js';
-import type { ExecResult, RunningTool, RunningWorkload } from './host.js';
+import type { ExecResult, RunningTool, RunningWorkload, WorkloadSpec } from './host.js';
+import type { HostPath } from './path.js';
 import {
   type Reaction,
   reactToMkdir,
@@ -151,7 +152,7 @@ export class MockHost extends TreeHost {
     const result = this.#reacting.run(argv);
     if (result !== undefined) return result;
     throw new CommandError(argv, `not run: ${this.name} is not a running machine`, {
-      hint: 'a mock answers for modprobe and rmmod of iaa_crypto, swapon, swapoff, dmesg and udevadm settle',
+      hint: 'it answers for modprobe and rmmod of iaa_crypto, swapon, swapoff, dmesg and udevadm settle',
     });
   }
 
@@ -169,7 +170,7 @@ export class MockHost extends TreeHost {
     });
   }
 
-  override launch(): RunningWorkload {
+  override launch(_workload: WorkloadSpec, _cgroup: HostPath): RunningWorkload {
     throw new RequirementError(`no workload can run on ${this.name}: it is not a running machine`, {
       hint: 'use --host live on the machine itself',
     });

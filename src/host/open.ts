@@ -12,7 +12,7 @@ import { readTrace } from './traced-root.js';
 import { tracing } from './tracing.js';
 
 export interface OpenOptions {
-  /** To change the machine. `live` and `mock:` can be writable; a captured host then still answers EROFS. */
+  /** To change the machine. `live`, `mock:` and `model:` can be writable; a captured host then still answers EROFS. */
   readonly writable: boolean;
   /** File to be made for the NDJSON of every operation. */
   readonly trace?: string;
@@ -21,8 +21,9 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a host by its word: `live`, `root:DIR` (a captured tree), `root:FILE` (a trace) or `mock:DIR` (a tree that
- * reacts as the kernel does). Throws UsageError for anything else and for a root that cannot be opened.
+ * Opens a host by its word: `live`, `root:DIR` (a captured tree), `root:FILE` (a trace), `mock:DIR` (a tree that
+ * reacts as the kernel does), `model:NAME` or `model:PATH.yaml` (a modelled machine, freshly booted). Throws UsageError for
+ * anything else and for a root that cannot be opened, ExperimentError for a machine file that cannot be used.
  */
 export async function openHost(spec: string, options: OpenOptions): Promise<Host> {
   const host = await openUntraced(spec, options.writable);
@@ -46,8 +47,13 @@ async function openUntraced(spec: string, writable: boolean): Promise<Host> {
     const host = openMock(spec, spec.slice('mock:'.length));
     return writable ? host : readOnly(host);
   }
+  if (spec.startsWith('model:') && spec.length > 'model:'.length) {
+    const { openModelHost } = await import('../model/model-host.js');
+    const host = await openModelHost(spec);
+    return writable ? host : readOnly(host);
+  }
   throw new UsageError(`no such host: ${JSON.stringify(spec)}`, {
-    hint: 'a host is live (this machine), root:DIR (a captured tree), root:FILE (a trace) or mock:DIR (a tree that reacts as the kernel does)',
+    hint: 'a host is live (this machine), root:DIR (a captured tree), root:FILE (a trace), mock:DIR (a tree that reacts as the kernel does) or model:MACHINE (a modelled one, as model:spr-2s)',
   });
 }
 

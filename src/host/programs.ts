@@ -142,7 +142,7 @@ async function findProgram(argv: readonly string[], name: string): Promise<strin
 }
 
 /** Creates a file for output that cannot be anybody else's: it must not exist, and no symlink is followed. */
-function createOutput(file: string): number {
+export function createOutput(file: string): number {
   try {
     return openSync(
       file,

@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import { CommandError, HostIoError, type HostOperation, RequirementError } from '../errors.js';
 import { hintFor } from './hints.js';
 import type { ExecResult, Host, ReadOutcome, RunningTool, RunningWorkload } from './host.js';
+import type { ModelControl } from './model-control.js';
 import type { HostPath } from './path.js';
 import type { SampleSpec, Sampling } from './sampling.js';
 
@@ -14,11 +15,15 @@ class ReadOnlyHost implements Host {
   readonly name: string;
   readonly root: string;
   readonly writable = false;
+  readonly runsWorkloads = false;
+  /** To boot another of its kernels is to look at another machine, not to change one. */
+  readonly model: ModelControl | undefined;
   readonly #host: Host;
 
   constructor(host: Host) {
     this.name = host.name;
     this.root = host.root;
+    this.model = host.model;
     this.#host = host;
   }
 
@@ -76,8 +81,12 @@ class ReadOnlyHost implements Host {
     return this.#host.settled();
   }
 
-  delay(ms: number): Promise<void> {
-    return this.#host.delay(ms);
+  date(): Date {
+    return this.#host.date();
+  }
+
+  delay(ms: number, signal?: AbortSignal): Promise<void> {
+    return this.#host.delay(ms, signal);
   }
 
   now(): bigint {

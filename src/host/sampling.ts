@@ -56,6 +56,17 @@ const longestNs = 10_000_000_000;
 // Some 13 s of rows at 1 kHz with every counter of a busy machine in them.
 const defaultBufferBytes = 8 * 1024 * 1024;
 
+/** The same with a whole interval; throws UsageError for one out of bounds. */
+export function checkedSpec(spec: SampleSpec): SampleSpec {
+  const { intervalNs } = spec;
+  if (!(intervalNs >= shortestNs && intervalNs <= longestNs)) {
+    throw new UsageError(`counters cannot be sampled every ${intervalNs / 1e9} s`, {
+      hint: `an interval is ${shortestNs / 1e9} to ${longestNs / 1e9} s`,
+    });
+  }
+  return { ...spec, intervalNs: Math.round(intervalNs) };
+}
+
 /** Starts a sampler over a tree; gives the failure when it cannot be. Throws UsageError for an interval out of bounds. */
 export function startSampling(
   tree: {
@@ -66,18 +77,13 @@ export function startSampling(
       bufferBytes: number,
     ): NativeSampler | NativeFailure;
   },
-  { sources, intervalNs, bufferBytes = defaultBufferBytes }: SampleSpec,
+  spec: SampleSpec,
 ): Sampling | NativeFailure {
-  if (!(intervalNs >= shortestNs && intervalNs <= longestNs)) {
-    throw new UsageError(`counters cannot be sampled every ${intervalNs / 1e9} s`, {
-      hint: `an interval is ${shortestNs / 1e9} to ${longestNs / 1e9} s`,
-    });
-  }
-  const wholeNs = Math.round(intervalNs);
+  const { sources, intervalNs, bufferBytes = defaultBufferBytes } = checkedSpec(spec);
   const sampler = tree.sample(
     sources.map(({ path }) => path),
     sources.map(({ format }) => format),
-    wholeNs,
+    intervalNs,
     bufferBytes,
   );
   if ('errno' in sampler) return sampler;
@@ -91,7 +97,7 @@ export function startSampling(
   return {
     columns,
     leftOut,
-    intervalNs: wholeNs,
+    intervalNs,
     startNs: sampler.startNs(),
     take: () => sampler.take(),
     statistics: () => sampler.statistics(),

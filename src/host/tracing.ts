@@ -11,6 +11,7 @@ import type {
   WorkloadSpec,
   WriteOptions,
 } from './host.js';
+import type { ModelControl } from './model-control.js';
 import { offeredTextsOf, textsOf } from './outcome.js';
 import type { HostPath } from './path.js';
 import { noRedaction, type Redactor, redactorFor } from './redact.js';
@@ -74,6 +75,8 @@ class TracingHost implements Host {
   readonly name: string;
   readonly root: string;
   readonly writable: boolean;
+  readonly runsWorkloads: boolean;
+  readonly model: ModelControl | undefined;
   readonly #host: Host;
   readonly #file: string;
   readonly #fd: number;
@@ -87,6 +90,8 @@ class TracingHost implements Host {
     this.name = host.name;
     this.root = host.root;
     this.writable = host.writable;
+    this.runsWorkloads = host.runsWorkloads;
+    this.model = host.model;
     this.#host = host;
     this.#file = file;
     this.#fd = fd;
@@ -264,8 +269,12 @@ class TracingHost implements Host {
     return this.#host.settled();
   }
 
-  delay(ms: number): Promise<void> {
-    return this.#host.delay(ms);
+  date(): Date {
+    return this.#host.date();
+  }
+
+  delay(ms: number, signal?: AbortSignal): Promise<void> {
+    return this.#host.delay(ms, signal);
   }
 
   now(): bigint {

@@ -13,6 +13,7 @@ import type {
   WorkloadSpec,
   WriteOptions,
 } from './host.js';
+import type { ModelControl } from './model-control.js';
 import { isNotOffered, offeredTextsOf, textsOf } from './outcome.js';
 import { type HostPath, hostPath } from './path.js';
 import { type SampleSpec, type Sampling, startSampling } from './sampling.js';
@@ -28,6 +29,8 @@ export abstract class TreeHost implements Host {
   readonly name: string;
   readonly root: string;
   readonly writable: boolean;
+  readonly runsWorkloads: boolean = false;
+  readonly model: ModelControl | undefined = undefined;
   readonly #tree: Tree;
   /** Changes that the tree has not answered yet. */
   readonly #pending = new Set<Promise<unknown>>();
@@ -110,8 +113,14 @@ export abstract class TreeHost implements Host {
     return process.hrtime.bigint();
   }
 
-  async delay(ms: number): Promise<void> {
-    await delay(ms);
+  date(): Date {
+    return new Date();
+  }
+
+  async delay(ms: number, signal?: AbortSignal): Promise<void> {
+    await delay(ms, undefined, { signal }).catch((error: unknown) => {
+      if (signal?.aborted !== true) throw error;
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -30,6 +30,9 @@ export function kernelConfigPath(release: string): HostPath {
   return hostPath('/boot', `config-${release}`);
 }
 
+/** A flag that only the processors of the software model have. */
+export const modelFlag = 'iaa_zswap_model';
+
 /** What the first processor of /proc/cpuinfo says of itself. */
 export interface Processor {
   readonly model: string | undefined;
@@ -87,7 +90,7 @@ function parseLruGen(text: string, path: string): string {
   return text.trimEnd();
 }
 
-/** Reads the identity, and from the processor's flags whether a hypervisor is underneath. */
+/** Reads the identity, and from the processor's flags whether it is a model or a hypervisor is underneath. */
 export async function readIdentity(
   host: Host,
   findings: Finding[],
@@ -130,6 +133,7 @@ async function readConfig(
 /** CPUID leaf 1 ECX bit 31 is 0 on hardware and set by hypervisors; Linux shows it as the flag `hypervisor`. */
 function sourceOf(processor: Processor | undefined, findings: Finding[]): Source {
   if (processor !== undefined && processor.flags.size > 0) {
+    if (processor.flags.has(modelFlag)) return 'model';
     return processor.flags.has('hypervisor') ? 'emulated' : 'hardware';
   }
   addFinding(findings, {

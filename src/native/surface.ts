@@ -121,6 +121,185 @@ export interface NativeCompressor {
   ): void;
 }
 
+/** What the iaa_crypto driver gives to each CPU: see src/kernel/iaa-mapping.ts. No CPUs: no work queue is bound. */
+export interface NativeModelMapping {
+  /** Lists of work queues, by their place in `wqs`. */
+  readonly tables: readonly (readonly number[])[];
+  /** Of each CPU: places in `tables`, and where in them it begins. */
+  readonly cpus: readonly {
+    readonly compressTable: number;
+    readonly compressFirst: number;
+    readonly decompressTable: number;
+    readonly decompressFirst: number;
+  }[];
+}
+
+/** What changes on the modelled machine from outside at a time. */
+export type NativeModelEvent = { readonly timeNs: number } & (
+  | { readonly kind: 'cpu-offline' | 'cpu-online'; readonly subject: number }
+  /** `value` is the mapping that holds from then on, by its place in `mappings`. */
+  | { readonly kind: 'wq-unbind' | 'wq-bind'; readonly subject: number; readonly value: number }
+  /** The device completes nothing any more. */
+  | { readonly kind: 'device-loss'; readonly subject: number }
+  | { readonly kind: 'compressor'; readonly subject: 0; readonly value: string }
+  | {
+      readonly kind: 'zswap-enabled' | 'max-pool-percent' | 'accept-threshold';
+      readonly subject: 0;
+      readonly value: number;
+    }
+  /** Pages; undefined for no limit. */
+  | {
+      readonly kind: 'memory-high' | 'memory-max' | 'swap-max' | 'zswap-max';
+      readonly subject: 0;
+      readonly value: number | undefined;
+    }
+);
+
+/** What runs on the modelled machine. Pages are of 4096 bytes. */
+export type NativeModelWorkload =
+  | {
+      readonly kind: 'usemem';
+      readonly tasks: number;
+      readonly bindInterval: number;
+      readonly taskPages: number;
+      readonly unitPages: number;
+      readonly stepBytes: number;
+      readonly sleepNs: number;
+    }
+  /** A kernel build, or a part of one; the constants `build_*` say what it is. */
+  | { readonly kind: 'build'; readonly workers: number; readonly partPerMillion: number }
+  /** A recorded trace in columns; times are whole ns, kinds 0 read, 1 write, 2 exit. */
+  | {
+      readonly kind: 'trace';
+      readonly tasks: number;
+      readonly taskPages: number;
+      readonly timesNs: Float64Array;
+      readonly accessTasks: Uint32Array;
+      readonly accessPages: Uint32Array;
+      readonly accessKinds: Uint8Array;
+    };
+
+/** All that a run of the model depends on: native/model/config.h as JavaScript. */
+export interface NativeModelConfig {
+  readonly seed: number;
+  /** A kernel by its name in src/host/reactions/variant.ts, and mechanisms of it that are switched. */
+  readonly kernel: { readonly name: string; readonly switches: Readonly<Record<string, boolean>> };
+  /** Constants that have another value than their default, by name. */
+  readonly constants: Readonly<Record<string, number>>;
+  readonly machine: { readonly cpus: number; readonly memoryPages: number; readonly swapPages: number };
+  readonly iaa: {
+    readonly devices: readonly { readonly groupEngines: readonly number[] }[];
+    readonly wqs: readonly {
+      readonly device: number;
+      readonly group: number;
+      readonly size: number;
+      readonly threshold: number;
+      readonly priority: number;
+      readonly shared: boolean;
+      /** Entries of a shared queue that other clients keep filled. */
+      readonly foreign: number;
+    }[];
+    readonly verifyCompress: boolean;
+    readonly syncMode: 'sync' | 'async' | 'async_irq';
+    /** The first holds at the start. */
+    readonly mappings: readonly NativeModelMapping[];
+  };
+  readonly zswap: {
+    readonly enabled: boolean;
+    readonly compressor: string;
+    readonly maxPoolPercent: number;
+    readonly acceptThresholdPercent: number;
+    readonly classes: readonly {
+      readonly bytes: number;
+      readonly zspagePages: number;
+      readonly zspageObjects: number;
+    }[];
+  };
+  /** Limits of the workload's cgroup; undefined for none. */
+  readonly memcg: {
+    readonly highPages: number | undefined;
+    readonly maxPages: number | undefined;
+    readonly swapMaxPages: number | undefined;
+    readonly zswapMaxPages: number | undefined;
+    readonly zswapWriteback: boolean;
+  };
+  /** The one folio size that is enabled, as its order; what its allocation may do. */
+  readonly thp: {
+    readonly order: number;
+    readonly defrag: 'no-reclaim' | 'wake-kswapd' | 'direct-reclaim';
+  };
+  readonly content: {
+    readonly kind: 'counter' | 'random' | 'zero' | 'ratio' | 'program' | 'corpus';
+    readonly ratio?: number;
+    readonly seed?: number;
+    readonly corpus?: Uint8Array;
+    /** The letter's compressed sizes where there are any. */
+    readonly calibrated: boolean;
+    readonly incompressiblePerMillion: number;
+    /** Every page is encoded when it is stored. */
+    readonly exact: boolean;
+  };
+  readonly workload: NativeModelWorkload;
+  readonly events: readonly NativeModelEvent[];
+  /** Allocations that fail. */
+  readonly failures: {
+    readonly zswapEntryPerMillion: number;
+    readonly zsmallocPerMillion: number;
+    readonly xarrayPerMillion: number;
+  };
+  /** 0 for no samples. */
+  readonly sampleIntervalNs: number;
+  /** Most spans of the trace; 0 for none. */
+  readonly traceSpans: number;
+}
+
+/** How a task of the model fared; times in ns since the start, undefined for what never was. */
+export interface NativeModelResult {
+  readonly workedNs: number | undefined;
+  readonly freeingBeganNs: number | undefined;
+  readonly freedNs: number | undefined;
+  readonly maxResidentPages: number;
+  readonly signal?: string;
+}
+
+/** A machine in virtual time. Between two calls of `advance` it stands still and can be looked at. */
+export interface NativeModel {
+  /**
+   * Lets time pass up to `untilNs` (Infinity: to the end), on another thread. Resolves with whether the workload
+   * has ended, or nothing will ever happen any more; or with why there can be no such machine: a compressor's
+   * library is missing. Throws while another call is under way; so do all others then.
+   */
+  advance(untilNs: number): Promise<boolean | string>;
+  /** ns since the start. */
+  now(): number;
+  /** What it has simulated so far: the measure of its own speed. */
+  events(): number;
+  /** Every counter of modelCounters(). */
+  counters(): Record<string, number>;
+  /** debugfs iaa_crypto/wq_stats, in the order of `wqs`. */
+  wqCounters(): {
+    readonly compCalls: number;
+    readonly compBytes: number;
+    readonly decompCalls: number;
+    readonly decompBytes: number;
+  }[];
+  /** What was kept since the last call: a row of all counters, in the order of modelCounters(), for each time. */
+  takeSamples(): { readonly timesNs: Float64Array; readonly values: Float64Array };
+  results(): NativeModelResult[];
+  /** The trace so far, as JSON for chrome://tracing or Perfetto. */
+  trace(): string;
+}
+
+/** A constant of the model. */
+export interface NativeModelConstant {
+  readonly name: string;
+  readonly unit: string;
+  readonly source: 'published' | 'measured' | 'fitted' | 'assumed';
+  readonly meaning: string;
+  /** Its default. */
+  readonly value: number;
+}
+
 /** What libaccel-config would not do. */
 export interface NativeRefusal {
   /** errno, positive, and its name; 0 and empty where the library gave none. */
@@ -165,6 +344,12 @@ export interface NativeAddon {
   compressors(): { readonly name: string; readonly library: string }[];
   /** A new compressor, or why there is none. */
   openCompressor(name: string): NativeCompressor | string;
+  /** A new model, or why the configuration is none, in a line. */
+  openModel(config: NativeModelConfig): NativeModel | string;
+  /** All constants of the model. */
+  modelConstants(): NativeModelConstant[];
+  /** The names of the model's counters: the kernel's file, then the key in it, as `vmstat.zswpout`. */
+  modelCounters(): string[];
   /** libaccel-config.so.1, loaded by the dynamic linker, or why there is none to use. */
   openAccelConfig(): NativeAccelConfig | string;
 }

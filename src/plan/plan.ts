@@ -7,6 +7,7 @@ import { planCgroup } from './cgroup.js';
 import { checkCpus, checkSwap } from './checks.js';
 import { planCpufreq } from './cpufreq.js';
 import { planIaa } from './iaa.js';
+import { planModel } from './model.js';
 import { asSaid, Planner } from './planner.js';
 import { forecastPool } from './pool.js';
 import type { Plan } from './steps.js';
@@ -27,6 +28,7 @@ export interface PlanOptions {
 export function plan(inventory: Inventory, given: Experiment, cell: Cell, options: PlanOptions = {}): Plan {
   const experiment = experimentOf(given, cell);
   const planner = new Planner(inventory, experiment.optional);
+  planModel(planner, inventory, experiment, cell);
   planIaa(planner, inventory, experiment, cell, options.take ?? false);
   planZswap(planner, inventory, experiment, cell);
   planThp(planner, inventory, experiment, cell);

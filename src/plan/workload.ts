@@ -2,6 +2,7 @@ import type { Inventory } from '../discover/inventory.js';
 import type { Cell } from '../experiment/cells.js';
 import type { Experiment } from '../experiment/schema.js';
 import { workloadOf } from '../experiment/workload.js';
+import type { BuildParameters } from '../experiment/workload-schema.js';
 import { buildTask } from './build.js';
 import { commandTask } from './command.js';
 import { madviseTask } from './madvise.js';
@@ -25,7 +26,10 @@ export function planWorkload(
       case 'madvise':
         return madviseTask(planner, workload.parameters, inventory.cpu, cell.folio);
       case 'build':
-        return buildTask(planner, workload.parameters);
+        return buildTask(
+          planner,
+          inventory.source === 'model' ? withPaths(workload.parameters) : workload.parameters,
+        );
       case 'command':
         return commandTask(workload.parameters);
     }
@@ -41,5 +45,14 @@ export function planWorkload(
     sleepSeconds: 0,
     user: user === undefined ? undefined : String(user),
     ...task,
+  };
+}
+
+/** A modelled machine builds a tree that is nowhere: it needs no name of it. */
+function withPaths(parameters: BuildParameters): BuildParameters {
+  return {
+    ...parameters,
+    source: parameters.source ?? '/usr/src/linux',
+    directory: parameters.directory ?? '/var/tmp',
   };
 }

@@ -12,7 +12,11 @@ import { asSaid, type Planner } from './planner.js';
  */
 export function planZswap(planner: Planner, inventory: Inventory, experiment: Experiment, cell: Cell): void {
   if (inventory.zswap === undefined) {
-    planner.issue(zswapParameters, 'this kernel has no zswap', 'use a kernel with CONFIG_ZSWAP=y');
+    planner.issue(
+      zswapParameters,
+      'this kernel has no zswap',
+      'use a kernel with CONFIG_ZSWAP=y, or a modelled machine: --host model:spr-2s',
+    );
     return;
   }
   const first = inventory.zswap.initialised !== true && inventory.zswap.enabled !== true;

@@ -4,6 +4,15 @@ import type { Row } from './rows.js';
 export interface Column {
   readonly kernel: string;
   readonly compressor: string;
+  /** Where its numbers are from, where that differs from column to column. */
+  readonly origin?: string;
+  readonly shown: (row: Row) => string;
+}
+
+/** A column that tells by how much others differ: its head, one word or more a line, and its text for a row. */
+export interface Change {
+  readonly head: readonly string[];
+  readonly origin?: string | undefined;
   readonly shown: (row: Row) => string;
 }
 
@@ -16,15 +25,15 @@ export interface Table {
   readonly withKernels: boolean;
   readonly columns: readonly Column[];
   readonly groups: readonly (readonly Row[])[];
-  /** A last column: its head, one word or more a line, and its text for a row. */
-  readonly change?: { readonly head: readonly string[]; readonly shown: (row: Row) => string };
+  /** Last columns. */
+  readonly changes: readonly Change[];
   /** Lines below. */
   readonly notes?: readonly string[];
 }
 
 const labelWidth = 24;
 const smallestColumn = 14;
-const changeWidth = 18;
+const smallestChange = 18;
 
 /** A table in the cover letter's form. */
 export function renderTable({
@@ -33,38 +42,48 @@ export function renderTable({
   withKernels,
   columns,
   groups,
-  change,
+  changes,
   notes = [],
 }: Table): string {
   // The first kernel's name has the labels' room, too.
-  const texts = columns.flatMap(({ kernel, compressor, shown }, index) => [
+  const texts = columns.flatMap(({ kernel, compressor, origin, shown }, index) => [
     ...(withKernels && index > 0 ? [kernel] : []),
+    origin ?? '',
     compressor,
     ...groups.flat().map((row) => shown(row)),
   ]);
   const width = Math.max(smallestColumn, ...texts.map((text) => text.length + 2));
-  const line = ` ${'-'.repeat(labelWidth + width * columns.length + (change === undefined ? 0 : changeWidth))}`;
-  const print = (label: string, cells: readonly string[], last = ''): string =>
-    ` ${label.padEnd(labelWidth)}${cells.map((cell) => cell.padStart(width)).join('')}${last.padStart(changeWidth)}`.trimEnd();
+  const changeWidth = Math.max(
+    smallestChange,
+    ...changes.flatMap(({ head }) => head.map((text) => text.length + 2)),
+  );
+  const line = ` ${'-'.repeat(labelWidth + width * columns.length + changeWidth * changes.length)}`;
+  const print = (label: string, cells: readonly string[], last: readonly string[] = []): string =>
+    ` ${label.padEnd(labelWidth)}${cells.map((cell) => cell.padStart(width)).join('')}${last.map((text) => text.padStart(changeWidth)).join('')}`.trimEnd();
   const kernels = columns.map(({ kernel }) => kernel);
   const overhang = Math.max(0, (kernels[0]?.length ?? 0) - width);
-  const [firstHead = '', ...moreHeads] = change?.head ?? [];
+  const origins = columns.map(({ origin = '' }) => origin);
+  const headLines = Math.max(1, ...changes.map(({ head }) => head.length));
   return [
     ` ${title}:`,
     ` ${'='.repeat(title.length + 1)}`,
     ...sources.map((source) => ` ${source}`),
     line,
     ...(withKernels ? [print('', kernels).slice(overhang), line] : []),
-    print(
-      'zswap compressor',
-      columns.map(({ compressor }) => compressor),
-      firstHead,
-    ),
-    ...moreHeads.map((head) =>
+    ...(origins.some((origin) => origin !== '')
+      ? [
+          print(
+            '',
+            origins,
+            changes.map(({ origin = '' }) => origin),
+          ),
+        ]
+      : []),
+    ...Array.from({ length: headLines }, (_, at) =>
       print(
-        '',
-        columns.map(() => ''),
-        head,
+        at === 0 ? 'zswap compressor' : '',
+        columns.map(({ compressor }) => (at === 0 ? compressor : '')),
+        changes.map(({ head }) => head[at] ?? ''),
       ),
     ),
     line,
@@ -73,7 +92,7 @@ export function renderTable({
         print(
           row.label,
           columns.map((column) => column.shown(row)),
-          change?.shown(row),
+          changes.map(({ shown }) => shown(row)),
         ),
       ),
       line,

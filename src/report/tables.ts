@@ -6,7 +6,7 @@ import {
   type NamedCell,
 } from '../study/cells.js';
 import { type AnyCell, derivedRows, iaaRows, isBuild, type Row, rowsOf, spreadRows } from './rows.js';
-import { type Column, folioTitle, renderTable, type Table } from './table.js';
+import { type Change, type Column, folioTitle, renderTable, type Table } from './table.js';
 import { formatValue } from './value.js';
 
 type Cells = readonly [AnyCell, ...AnyCell[]];
@@ -29,7 +29,7 @@ export function letterTables(set: CellSet | MeasuredSet, against?: CellSet): str
     .flatMap((cells) =>
       isBuild(cells[0].workload) || !severalKernels(cells) ? [cells] : groups(cells, compressorOf),
     )
-    .map((cells) => renderTable(tableOf(cells, sources, against)))
+    .map((cells) => renderTable(tableOf(cells, source, sources, against)))
     .join('\n');
 }
 
@@ -47,14 +47,28 @@ function groups(cells: readonly AnyCell[], keyOf: (cell: AnyCell) => string): Ce
   return [...found.values()];
 }
 
-function tableOf(cells: Cells, sources: readonly string[], against: CellSet | undefined): Table {
+function tableOf(
+  cells: Cells,
+  source: string,
+  sources: readonly string[],
+  against: CellSet | undefined,
+): Table {
   const [{ experiment, workload, folio, settings = {}, compressor }] = cells;
   const kernels = severalKernels(cells);
   const measured = cells.filter((cell): cell is AnyCell & MeasuredCell => cell.n !== undefined);
-  const counterparts = (cell: AnyCell): readonly NamedCell[] =>
-    against?.cells.filter(
+  const counterparts = (cell: AnyCell): readonly NamedCell[] => {
+    const alike = (against?.cells ?? []).filter(
       (other) => other.workload === workload && other.folio === folio && other.compressor === cell.compressor,
-    ) ?? [];
+    );
+    const sameKernel = alike.filter(({ kernel }) => kernel === cell.kernel);
+    return sameKernel.length > 0 ? sameKernel : alike;
+  };
+  // The first word of where numbers are from tells one column from another.
+  const [own, beside] = [source, against?.source].map((text) => text?.split(' ')[0] ?? '') as [
+    string,
+    string,
+  ];
+  const pairs = kernels && !isBuild(cells[0].workload);
   const rows = [
     ...rowsOf(workload, `${folio}B`),
     ...(measured.length === 0 ? [] : [derivedRows]),
@@ -68,13 +82,20 @@ function tableOf(cells: Cells, sources: readonly string[], against: CellSet | un
     ].join(': '),
     sources,
     withKernels: kernels || against !== undefined,
-    columns: cells.flatMap((cell) => [cell, ...counterparts(cell)].map(columnOf)),
+    columns: cells.flatMap((cell) => [
+      { ...columnOf(cell), ...(against === undefined ? {} : { origin: own }) },
+      ...counterparts(cell).map((other) => ({ ...columnOf(other), origin: beside })),
+    ]),
     groups: [
       // A published table has no rows for what it does not tell.
       ...(measured.length === 0 ? rows.map((group) => group.filter((row) => isTold(row, cells))) : rows),
       ...(measured.some(({ n }) => n > 1) ? [spreadRows(workload, measured)] : []),
     ],
-    ...(kernels && !isBuild(cells[0].workload) && against === undefined ? changeOf(cells) : {}),
+    changes: !pairs
+      ? []
+      : against === undefined
+        ? changesOf(cells)
+        : [...changesOf(cells, own), ...changesOf(distinctCells(cells.flatMap(counterparts)), beside)],
     notes: [
       ...measured.flatMap((cell) => notes(cell, kernels)),
       ...(against === undefined
@@ -103,23 +124,26 @@ function columnOf(cell: AnyCell): Column {
   };
 }
 
+const distinctCells = (cells: readonly NamedCell[]): NamedCell[] => [...new Set(cells)];
+
 /** The letter's last column, where a table compares two kernels. */
-function changeOf(cells: Cells): Pick<Table, 'change'> {
+function changesOf(cells: readonly AnyCell[], origin?: string): Change[] {
   const [base, changed, ...more] = cells;
-  if (changed === undefined || more.length > 0) return {};
+  if (base === undefined || changed === undefined || more.length > 0) return [];
   const head =
     base.store === 'sequential' && changed.store === 'batch'
       ? ['IAA Batching', 'vs.', 'IAA Sequential']
       : [`${changed.kernel} ${changed.compressor}`, 'improvement'];
-  return {
-    change: {
+  return [
+    {
       head,
+      origin,
       shown(row: Row) {
         const [from, to] = [base.values[row.key], changed.values[row.key]];
         return row.change === true && from && to !== undefined ? percent(from, to) : '';
       },
     },
-  };
+  ];
 }
 
 /** By how much a value changed, in whole percent. */

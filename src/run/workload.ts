@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { emptyCgroup } from '../apply/restore.js';
 import { type Snapshot, takeSnapshot } from '../collect/snapshot.js';
 import { WorkloadError } from '../errors.js';
@@ -62,10 +61,7 @@ export async function runWorkload(
     let usage = '';
     let progressAt = begin;
     while (!ended) {
-      await Promise.race([
-        exit.catch(() => {}),
-        delay(lookMs, undefined, { signal: options.signal }).catch(() => {}),
-      ]);
+      await Promise.race([exit.catch(() => {}), host.delay(lookMs, options.signal)]);
       options.signal?.throwIfAborted();
       if (ended) return;
       const snapshot = await takeSnapshot(host, [cpuStat, ...options.lookPaths]);

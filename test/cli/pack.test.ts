@@ -55,13 +55,16 @@ describe('the packed package', () => {
       'dist/index.d.ts',
       'dist/testing.d.ts',
       'experiments/usemem-small.yaml',
+      'experiments/what-if/batching.yaml',
+      'machines/spr-2s.yaml',
       'native/addon.cc',
     ]) {
       assert.ok(files.includes(file), file);
     }
     assert.deepEqual(
       files.filter(
-        (file) => !/^(dist|experiments|native)\/|^[A-Z]+(\.md)?$|^package\.json$|^binding\.gyp$/.test(file),
+        (file) =>
+          !/^(dist|experiments|machines|native)\/|^[A-Z]+(\.md)?$|^package\.json$|^binding\.gyp$/.test(file),
       ),
       [],
     );

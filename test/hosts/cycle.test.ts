@@ -1,4 +1,4 @@
-/** Each machine as a mock: planned, applied, planned again, restored to the byte. */
+/** Each machine as a mock, and each modelled one: planned, applied, planned again, restored to the byte. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,9 @@ import { parseExperiment } from '../../src/experiment/file.js';
 import { restoreHost } from '../../src/experiment/restore-host.js';
 import type { Host } from '../../src/host/host.js';
 import { MockHost } from '../../src/host/mock.js';
-import { hostPath } from '../../src/host/path.js';
+import { openHost } from '../../src/host/open.js';
+import { type HostPath, hostPath } from '../../src/host/path.js';
+import { shippedMachines } from '../../src/model/machine.js';
 import { packageRoot } from '../../src/native/load.js';
 import { plan } from '../../src/plan/plan.js';
 import { renderPlan } from '../../src/plan/render.js';
@@ -43,13 +45,63 @@ workload: { usemem: { processes: 1, size: 64M } }
 `,
 };
 
+/** A machine, and all of its files that are settings. */
+interface Subject {
+  readonly host: Host;
+  readonly settings: () => Promise<Record<string, string>>;
+}
+
+/** By the name of the golden files. */
+const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
+  ...Object.fromEntries(
+    readdirSync(directory)
+      .filter((name) => name.endsWith('.host'))
+      .map((file) => [
+        basename(file, '.host'),
+        async () => {
+          const name = basename(file, '.host');
+          const tree = treeOf(parseArchive(readFileSync(join(directory, file), 'utf8'), file));
+          const host = new MockHost(`mock:${name}`, `/${name}`, tree);
+          return { host, settings: async () => settingsOf(tree) };
+        },
+      ]),
+  ),
+  ...Object.fromEntries(
+    shippedMachines().map((name) => [
+      `model-${name}`,
+      async () => {
+        const host = await openHost(`model:${name}`, { writable: true });
+        return { host, settings: () => settingsThrough(host) };
+      },
+    ]),
+  ),
+};
+
+/** As settingsOf, of a host without a tree to look into. */
+async function settingsThrough(host: Host): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  const visit = async (directory: HostPath): Promise<void> => {
+    const paths = ((await host.list(directory)) ?? []).map((name) => hostPath(directory, name));
+    const outcomes = await host.probe(paths);
+    for (const [index, path] of paths.entries()) {
+      const outcome = outcomes[index];
+      const link = await host.readlink(path);
+      if (/\/(?:cmd_status|kmsg)$/.test(path)) continue;
+      if (link !== undefined) found[path] = link;
+      else if (outcome?.ok === true) found[path] = outcome.text;
+      else if ((await host.list(path)) === undefined) found[path] = 'write-only';
+      else await visit(path);
+    }
+  };
+  for (const top of ['/proc', '/sys', '/dev']) await visit(hostPath(top));
+  return found;
+}
+
 for (const [experimentName, text] of Object.entries(experiments)) {
   describe(`${experimentName} on each machine`, () => {
-    for (const file of readdirSync(directory).filter((name) => name.endsWith('.host'))) {
-      const name = basename(file, '.host');
+    for (const [name, open] of Object.entries(subjects)) {
       test(name, async () => {
-        const tree = treeOf(parseArchive(readFileSync(join(directory, file), 'utf8'), file));
-        const host = new MockHost(`mock:${name}`, `/${name}`, tree);
+        const { host, settings } = await open();
         const experiment = parseExperiment(text, `${experimentName}.yaml`);
         const [cell] = cellsOf(experiment);
         assert.ok(cell);
@@ -72,17 +124,17 @@ for (const [experimentName, text] of Object.entries(experiments)) {
           return;
         }
         await setUpZswap(host);
-        const before = settingsOf(tree);
+        const before = await settings();
         const state = mkdtempSync(join(tmpdir(), 'iaa-zswap-cycle-'));
         try {
           const first = await planNow();
           await applyPlan(host, first.plan, { inventory: first.inventory, stateDirectory: state });
           assert.deepEqual(await verify(host, first.plan), []);
-          const after = settingsOf(tree);
+          const after = await settings();
           const second = (await planNow()).plan.steps.filter((step) => step.affects === 'machine');
           assert.deepEqual(second, [], 'a second plan has nothing left to do');
           await restoreHost(host, state);
-          assert.deepEqual(settingsOf(tree), before);
+          assert.deepEqual(await settings(), before);
           golden(`${report}\n\nOnce applied:\n${changesOf(before, after)}`);
         } finally {
           rmSync(state, { recursive: true });

@@ -10,7 +10,7 @@ import { compressors } from '../../src/codec/compressor.js';
 import { RequirementError, UsageError } from '../../src/errors.js';
 import { type EstimateOptions, estimate, sample } from '../../src/estimate/estimate.js';
 import { openFile, openProcess, type PageSource, pageBytes, processesOf } from '../../src/estimate/source.js';
-import { zsmallocBytes } from '../../src/estimate/zsmalloc.js';
+import { zsmallocBytes } from '../../src/kernel/zsmalloc.js';
 import { anonymousPages, chargedLengths, pagesOf } from '../support/anonymous-pages.js';
 
 const all: EstimateOptions = { folioPages: 1, samplePages: 1e9, seed: 1 };

@@ -18,6 +18,9 @@ const exported: Record<keyof NativeAddon, true> = {
   tryLock: true,
   compressors: true,
   openCompressor: true,
+  openModel: true,
+  modelConstants: true,
+  modelCounters: true,
   openAccelConfig: true,
 };
 const compressorMethods: Record<keyof NativeCompressor, true> = {

@@ -112,6 +112,8 @@ export function faultyHost(
     name: host.name,
     root: host.root,
     writable: host.writable,
+    runsWorkloads: host.runsWorkloads,
+    model: host.model,
     probe: looking((paths) => host.probe(paths)),
     read: looking((paths) => host.read(paths)),
     tryRead: looking((paths) => host.tryRead(paths)),
@@ -121,7 +123,8 @@ export function faultyHost(
     sample: (spec) => host.sample(spec),
     start: (argv, outputFile) => host.start(argv, outputFile),
     now: () => host.now(),
-    delay: (ms) => host.delay(ms),
+    date: () => host.date(),
+    delay: (ms, signal) => host.delay(ms, signal),
     [Symbol.asyncDispose]: () => host.close(),
     close: () => host.close(),
     async settled() {

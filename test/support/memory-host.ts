@@ -57,6 +57,8 @@ export class MemoryHost implements Host {
   readonly name: string = 'root:/memory';
   readonly root: string = '/memory';
   readonly writable: boolean;
+  readonly runsWorkloads = true;
+  readonly model = undefined;
 
   /** Text of each file, as a read gives it. */
   readonly files: Map<string, string>;
@@ -227,9 +229,14 @@ export class MemoryHost implements Host {
     throw new RequirementError('nothing is sampled in memory');
   }
 
-  delay(ms: number): Promise<void> {
+  date(): Date {
+    return new Date(Number(this.nowNs / 1_000_000n));
+  }
+
+  /** In a turn of its own of the event loop, so that timers get theirs. */
+  async delay(ms: number): Promise<void> {
     this.nowNs += BigInt(Math.round(ms * 1e6));
-    return Promise.resolve();
+    await new Promise<void>((resolve) => setImmediate(resolve));
   }
 
   now(): bigint {

@@ -78,7 +78,7 @@ const mayImport: Readonly<
   version: { values: [] },
   random: { values: [] },
   native: { values: ['errors', 'bindings'] },
-  host: { values: ['errors', 'native', 'execa'] },
+  host: { values: ['errors', 'native', 'execa', 'model/model-host'] },
   kernel: {
     values: ['errors', 'host/codecs', 'host/path', 'host/outcome'],
     types: ['host', 'discover/inventory'],
@@ -129,7 +129,21 @@ const mayImport: Readonly<
   },
   testing: { values: ['errors', 'host'] },
   codec: { values: ['errors', 'native'] },
-  estimate: { values: ['errors', 'random', 'codec'] },
+  estimate: { values: ['errors', 'random', 'codec', 'kernel/zsmalloc'] },
+  model: {
+    values: [
+      'errors',
+      'native',
+      'host',
+      'kernel',
+      'discover',
+      'experiment/fields',
+      'experiment/page',
+      'experiment/size',
+      'zod',
+    ],
+    types: ['discover'],
+  },
   vm: { values: ['errors', 'native', 'execa'] },
   index: {
     values: [
@@ -278,6 +292,7 @@ describe('C++', () => {
     'iax',
     'launch',
     'madvise',
+    'model',
     'sampler',
     'usemem',
   ];
@@ -293,7 +308,8 @@ describe('C++', () => {
     guest: ['guest', 'common'],
     codec: ['codec'],
     iax: ['iax', 'codec', 'common'],
-    napi: ['napi', 'accfg', 'codec', 'hostfs', 'sampler', 'common'],
+    model: ['model', 'codec', 'usemem'],
+    napi: ['napi', 'accfg', 'codec', 'hostfs', 'model', 'sampler', 'common'],
     'addon.cc': ['napi', 'accfg', 'codec', 'hostfs', 'common'],
   };
 

@@ -39,8 +39,16 @@ export function applyCommand(): Command {
           for (const line of oneWayLines(plan)) printError(line.trim());
         }
         const stateDirectory = await stateDirectoryOf(options);
-        const { receipts, journalPath } = await applyPlan(host, plan, { inventory, stateDirectory, signal });
-        if (options.json === true) print(toJson({ receipts, journal: journalPath }));
+        const applied = await applyPlan(host, plan, { inventory, stateDirectory, signal });
+        const { receipts, journalPath } = applied;
+        if (host.model !== undefined) {
+          await applied.restore();
+          if (options.json === true) print(toJson({ receipts, journal: undefined }));
+          else {
+            print(receipts.map(receiptLine).join('\n'));
+            print(`${host.name} ends with this command: nothing is left to put back`);
+          }
+        } else if (options.json === true) print(toJson({ receipts, journal: journalPath }));
         else {
           print(receipts.map(receiptLine).join('\n'));
           print(`the journal is ${journalPath}; 'iaa-zswap restore' puts the machine back`);

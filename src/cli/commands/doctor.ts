@@ -27,6 +27,7 @@ export function doctorCommand(): Command {
       const { forecast } = await import('../../doctor/effects.js');
       const { readSharedUse } = await import('../../doctor/shared.js');
       const { readExperiment } = await import('../../experiment/file.js');
+      const { sourceHead } = await import('../source-head.js');
       const { renderDiagnoses, renderForecast, renderSharedUse } = await import('../doctor.js');
       const { print, toJson } = await import('../terminal.js');
       const settings = await settingsOf(options.set);
@@ -42,7 +43,7 @@ export function doctorCommand(): Command {
         } else {
           print(
             [
-              renderDiagnoses(diagnoses),
+              [...sourceHead(inventory), renderDiagnoses(diagnoses)].join('\n'),
               ...(shared === undefined ? [] : [renderSharedUse(shared)]),
               ...(cells === undefined ? [] : [renderForecast(cells, options.shared === true)]),
             ].join('\n\n'),

@@ -17,14 +17,15 @@ export function planCommand(): Command {
     .option('--take', takeHelp)
     .action(async (file: string, _options: PlanCommandOptions, command: Command) => {
       const options = optionsOf<PlanCommandOptions>(command);
+      const { sourceHead } = await import('../source-head.js');
       const { planCell, readCell } = await import('../plan-cell.js');
       const { print, toJson } = await import('../terminal.js');
       const { renderPlan } = await import('../../plan/render.js');
       const chosen = await readCell(file, options.cell, options.set);
       const host = await openCommandHost(options, false);
       try {
-        const { plan } = await planCell(host, chosen, { take: options.take ?? false });
-        print(options.json === true ? toJson(plan) : renderPlan(plan));
+        const { inventory, plan } = await planCell(host, chosen, { take: options.take ?? false });
+        print(options.json === true ? toJson(plan) : [...sourceHead(inventory), renderPlan(plan)].join('\n'));
       } finally {
         await host.close();
       }

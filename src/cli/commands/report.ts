@@ -1,6 +1,5 @@
 import { Command } from 'commander';
 import { UsageError } from '../../errors.js';
-import type { CellSet } from '../../study/cells.js';
 import { type CommonOptions, optionsOf } from '../options.js';
 
 interface ReportCommandOptions extends CommonOptions {
@@ -8,19 +7,20 @@ interface ReportCommandOptions extends CommonOptions {
   readonly against?: string;
 }
 
+/** What --against says of itself, on each command that prints tables. */
+export const againstHelp = 'set published cells beside those of the runs: v9, or a file of report --json';
+
 /** `report RUN...`: the tables of records on disk, or of what was published. */
 export function reportCommand(): Command {
   return new Command('report')
     .description("print the cover letter's tables from records of earlier runs, or as published")
     .argument('[run...]', 'folders of runs')
     .option('--published <name>', 'the published tables instead: v9')
-    .option(
-      '--against <name>',
-      'set published cells beside those of the runs: v9, or a file of report --json',
-    )
+    .option('--against <name>', againstHelp)
     .action(async (directories: string[], _options: object, command: Command) => {
       const options = optionsOf<ReportCommandOptions>(command);
       const { published, publishedTables } = await import('../../report/published.js');
+      const { cellSetOf, publishedSet } = await import('../published-set.js');
       const { print, toJson } = await import('../terminal.js');
       if (options.published !== undefined) {
         if (directories.length > 0 || options.against !== undefined) {
@@ -28,7 +28,7 @@ export function reportCommand(): Command {
             hint: "'report RUN --against v9' sets both side by side",
           });
         }
-        const set = setNamed(published, options.published);
+        const set = publishedSet(options.published);
         if (set === undefined) {
           throw new UsageError(`nothing is published as '${options.published}'`, {
             hint: `there is ${Object.keys(published).join(', ')}`,
@@ -48,29 +48,7 @@ export function reportCommand(): Command {
       const { tablesOf } = await import('../../report/tables-of.js');
       const results = [];
       for (const directory of directories) results.push(study(await readRecord(directory)));
-      const against = options.against === undefined ? undefined : await cellSet(published, options.against);
+      const against = options.against === undefined ? undefined : await cellSetOf(options.against);
       print(options.json === true ? toJson(measuredSet(results)) : tablesOf(results, against));
     });
-}
-
-function setNamed(published: Readonly<Record<string, CellSet>>, name: string): CellSet | undefined {
-  return Object.hasOwn(published, name) ? published[name] : undefined;
-}
-
-/** A published set by its name, or a file of cells. */
-async function cellSet(published: Readonly<Record<string, CellSet>>, name: string): Promise<CellSet> {
-  const found = setNamed(published, name);
-  if (found !== undefined) return found;
-  const { readFile } = await import('node:fs/promises');
-  const { parseCellSet } = await import('../../study/cells.js');
-  let text: string;
-  try {
-    text = await readFile(name, 'utf8');
-  } catch (cause) {
-    throw new UsageError(`${name}: neither a published set nor a file that can be read`, {
-      cause,
-      hint: `published: ${Object.keys(published).join(', ')}`,
-    });
-  }
-  return parseCellSet(text, name);
 }

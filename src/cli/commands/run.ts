@@ -1,8 +1,9 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { ExitCode, UsageError } from '../../errors.js';
 import type { RunOutcome } from '../../experiment/run.js';
 import type { Experiment } from '../../experiment/schema.js';
 import type { Host } from '../../host/host.js';
+import type { CellSet } from '../../study/cells.js';
 import type { Result } from '../../study/record.js';
 import {
   type CommonOptions,
@@ -13,6 +14,7 @@ import {
   stateDirectoryOf,
 } from '../options.js';
 import { takeHelp } from './plan.js';
+import { againstHelp } from './report.js';
 
 interface RunOptions {
   readonly set: readonly string[];
@@ -22,6 +24,8 @@ interface RunOptions {
   readonly aa?: boolean;
   readonly traceBatch?: boolean;
   readonly printUnit?: boolean;
+  readonly seed?: number;
+  readonly against?: string;
 }
 
 /** `run FILE...`: runs experiments, prints their tables, puts the machine back. */
@@ -40,6 +44,13 @@ export function runCommand(): Command {
       '--trace-batch',
       'count how many pages zswap compresses at once and how long a page takes, by kernel probes; they cost time',
     )
+    .addOption(
+      new Option(
+        '--seed <number>',
+        "of random orders and of a modelled machine; default: the file's",
+      ).argParser(parseSeed),
+    )
+    .option('--against <name>', againstHelp)
     .option('--print-unit', 'print a systemd service that goes on with it at each boot; run nothing')
     .option('--yes', 'do not ask (only changes of the live machine are asked about)')
     .action(async (files: string[], _options: RunOptions, command: Command) => {
@@ -50,14 +61,19 @@ export function runCommand(): Command {
       // All files are read before the first one is run.
       const experiments: [string, Experiment][] = [];
       const settings = await settingsOf(options.set);
-      for (const file of files) experiments.push([file, await readExperiment(file, settings)]);
+      const seed = options.seed === undefined ? {} : { seed: options.seed };
+      for (const file of files)
+        experiments.push([file, { ...(await readExperiment(file, settings)), ...seed }]);
       if (options.printUnit === true) {
         await printUnit(files, options);
         return;
       }
+      const { cellSetOf } = await import('../published-set.js');
+      const against = options.against === undefined ? undefined : await cellSetOf(options.against);
       const host = await openCommandHost(options, true);
       try {
-        if (options.yes !== true) await ask(host, experiments, options.take ?? false, signal);
+        if (options.yes !== true && options.host === 'live')
+          await ask(host, experiments, options.take ?? false, signal);
         const stateDirectory = await stateDirectoryOf(options);
         const results: Result[] = [];
         for (const [file, experiment] of experiments) {
@@ -70,6 +86,7 @@ export function runCommand(): Command {
               aa: options.aa ?? false,
               traceBatch: options.traceBatch ?? false,
               json: options.json ?? false,
+              against,
             }),
           );
         }
@@ -84,6 +101,14 @@ export function runCommand(): Command {
     });
 }
 
+/** As `seed` of an experiment file. */
+function parseSeed(given: string): number {
+  const seed = Number(given);
+  if (!/^\d+$/.test(given) || seed >= 2 ** 31)
+    throw new InvalidArgumentError('expected a number from 0 to 2147483647');
+  return seed;
+}
+
 async function printUnit(files: readonly string[], options: RunOptions & CommonOptions): Promise<void> {
   const { resolve } = await import('node:path');
   const { resumeUnit } = await import('../systemd-unit.js');
@@ -91,7 +116,16 @@ async function printUnit(files: readonly string[], options: RunOptions & CommonO
   const absolute = files.map((file) => resolve(file));
   const state = options.state === undefined ? [] : ['--state', resolve(options.state)];
   const set = options.set.flatMap((setting) => ['--set', setting]);
-  const words = ['run', '--resume', '--yes', ...set, ...(options.take === true ? ['--take'] : []), ...state];
+  const seed = options.seed === undefined ? [] : ['--seed', String(options.seed)];
+  const words = [
+    'run',
+    '--resume',
+    '--yes',
+    ...set,
+    ...seed,
+    ...(options.take === true ? ['--take'] : []),
+    ...state,
+  ];
   const argv = [process.execPath, resolve(process.argv[1] ?? ''), ...words, ...absolute];
   print(resumeUnit({ argv, files: absolute }));
 }
@@ -122,6 +156,7 @@ interface OneRun {
   readonly aa: boolean;
   readonly traceBatch: boolean;
   readonly json: boolean;
+  readonly against: CellSet | undefined;
 }
 
 /** Exact versions of what the machine is made of, as whoever started us in a guest knows them: a JSON object of words. */
@@ -165,7 +200,7 @@ async function runOne(host: Host, file: string, experiment: Experiment, options:
     });
     progress.end();
     const result = study(await readRecord(outcome.directory));
-    if (!options.json) print(tablesOf([result]));
+    if (!options.json) print(tablesOf([result], options.against));
     if (options.traceBatch) {
       const { batchLines } = await import('../batches.js');
       for (const line of await batchLines(outcome.directory)) printError(line);

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type InterruptedError, UsageError } from '../../errors.js';
+import { type InterruptedError, RequirementError, UsageError } from '../../errors.js';
 import type { Host } from '../../host/host.js';
 import { openCommandHost, optionsOf } from '../options.js';
 
@@ -53,6 +53,14 @@ async function watchStatus(
   options: StatusOptions & { readonly json?: boolean },
   intervalNs: number,
 ): Promise<void> {
+  if (host.model !== undefined) {
+    throw new RequirementError(
+      `nothing can be watched on ${host.name}: time passes there only while a run lets it`,
+      {
+        hint: "the series of a run's cells have its counters (docs/series.md)",
+      },
+    );
+  }
   const { interruptSignal } = await import('../interrupt.js');
   const { cgroupDirectory } = await import('../status.js');
   const { print, Screen, whenOutputEnds } = await import('../terminal.js');

@@ -8,12 +8,17 @@ export function topologyCommand(): Command {
     .action(async (_options: object, command: Command) => {
       const options = optionsOf<CommonOptions>(command);
       const { discover } = await import('../../discover/discover.js');
+      const { sourceHead } = await import('../source-head.js');
       const { renderTopology, topologyOf } = await import('../topology.js');
       const { print, toJson } = await import('../terminal.js');
       const host = await openCommandHost(options, false);
       try {
         const inventory = await discover(host);
-        print(options.json === true ? toJson(topologyOf(inventory)) : renderTopology(inventory));
+        print(
+          options.json === true
+            ? toJson(topologyOf(inventory))
+            : [...sourceHead(inventory), renderTopology(inventory)].join('\n'),
+        );
       } finally {
         await host.close();
       }

@@ -11,6 +11,21 @@ const controllers = ['cpuset', 'cpu', 'io', 'memory', 'hugetlb', 'pids', 'rdma',
 const noStall = 'avg10=0.00 avg60=0.00 avg300=0.00 total=0';
 const pressure = `some ${noStall}\nfull ${noStall}\n`;
 
+const memoryStat = [
+  'anon',
+  'file',
+  'pagetables',
+  'zswap',
+  'zswapped',
+  'pgfault',
+  'pgmajfault',
+  'zswpin',
+  'zswpout',
+  'zswpwb',
+]
+  .map((name) => `${name} 0\n`)
+  .join('');
+
 /** The files of a new group but the root, and their modes. */
 const coreFiles: Readonly<Record<string, readonly [text: string, mode: number]>> = {
   'cgroup.events': ['populated 0\nfrozen 0\n', 0o444],
@@ -42,7 +57,7 @@ const controllerFiles: Readonly<Record<string, Readonly<Record<string, readonly 
     'memory.oom.group': ['0\n', 0o644],
     'memory.peak': ['0\n', 0o644],
     'memory.pressure': [pressure, 0o644],
-    'memory.stat': ['anon 0\nfile 0\nzswap 0\nzswapped 0\nzswpin 0\nzswpout 0\nzswpwb 0\n', 0o444],
+    'memory.stat': [memoryStat, 0o444],
     'memory.swap.current': ['0\n', 0o444],
     'memory.swap.events': ['high 0\nmax 0\nfail 0\n', 0o444],
     'memory.swap.high': ['max\n', 0o644],
@@ -166,6 +181,20 @@ function storeKill(draft: Draft, group: string, text: string): Errno | undefined
     setPopulated(draft, each, false);
   };
   empty(group);
+  populateAbove(draft, group);
+  return undefined;
+}
+
+/** Puts a process into an empty group, or takes all out of it. */
+export function setProcess(draft: Draft, group: string, pid: number | undefined): void {
+  const text = pid === undefined ? '' : `${pid}\n`;
+  for (const file of ['cgroup.procs', 'cgroup.threads']) draft.writeIfThere(`${group}/${file}`, text);
+  setPopulated(draft, group, pid !== undefined);
+  populateAbove(draft, group);
+}
+
+/** Tells the groups above one whether anything is in them still. */
+function populateAbove(draft: Draft, group: string): void {
   for (
     let above = parentOf(group);
     isCgroup(draft, above) && !isRoot(draft, above);
@@ -176,7 +205,6 @@ function storeKill(draft: Draft, group: string, text: string): Errno | undefined
       childrenOf(draft, above).some((child) => /^populated 1$/m.test(draft.value(`${child}/cgroup.events`)));
     setPopulated(draft, above, populated);
   }
-  return undefined;
 }
 
 function setPopulated(draft: Draft, group: string, populated: boolean): void {

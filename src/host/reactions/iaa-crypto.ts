@@ -4,6 +4,7 @@
  * registered from the first work queue bound to the module's end.
  */
 import { addModuleReferences, registerAlgorithm, unregisterAlgorithm } from './crypto.js';
+import { countWq, forgetWq, makeStatistics, removeStatistics } from './iaa-statistics.js';
 import {
   busDrivers,
   devicesOf,
@@ -34,10 +35,25 @@ function isEnabled(draft: Draft): boolean {
   return draft.list(driverDirectory).some((name) => /^wq\d+\.\d+$/.test(name));
 }
 
+function deviceNumber({ device }: WorkQueue): number {
+  return Number(device.name.slice('iax'.length));
+}
+
+/** How many of its device's WQs with lower numbers are bound: they are taken to be in the order of their numbers. */
+function boundBefore(draft: Draft, wq: WorkQueue): number {
+  const wqs = wqsOf(draft, wq.device);
+  const lower = wqs.slice(
+    0,
+    wqs.findIndex(({ name }) => name === wq.name),
+  );
+  return lower.filter(({ path }) => driverOf(draft, path) === 'crypto').length;
+}
+
 /** iaa_crypto_probe after the work queue was enabled. */
 function register(draft: Draft, wq: WorkQueue): Errno | undefined {
   if (!registerAlgorithm(draft, algorithm)) {
     log(draft, 3, 'idxd: crypto: deflate algorithm acomp fixed registration failed (-17)');
+    forgetWq(draft, deviceNumber(wq), boundBefore(draft, wq));
     disableWq(draft, wq, 'crypto');
     return 'EEXIST';
   }
@@ -53,11 +69,15 @@ export function wqDrivers(draft: Draft): WqDrivers {
       const first = !isEnabled(draft);
       const errno = enableWq(draft, wq, driver);
       if (errno !== undefined) return errno;
-      if (driver === 'crypto' && first) return register(draft, wq);
+      if (driver === 'crypto') {
+        countWq(draft, deviceNumber(wq), boundBefore(draft, wq), draft.value(`${wq.path}/name`));
+        if (first) return register(draft, wq);
+      }
       if (driver === 'user') draft.write(`${wq.path}/cdev_minor`, '0\n', 0o444);
       return undefined;
     },
     release(wq, driver) {
+      if (driver === 'crypto') forgetWq(draft, deviceNumber(wq), boundBefore(draft, wq));
       disableWq(draft, wq, driver);
       if (driver !== 'crypto' || isEnabled(draft)) return;
       addModuleReferences(draft, algorithm.module, -1);
@@ -127,6 +147,7 @@ export function loadModule(draft: Draft, variant: KernelVariant): Errno | undefi
   for (const [name, value] of Object.entries(variant.driverAttributes)) {
     draft.write(`${driverDirectory}/${name}`, `${value}\n`);
   }
+  makeStatistics(draft);
   const drivers = wqDrivers(draft);
   for (const device of devicesOf(draft)) {
     for (const wq of wqsOf(draft, device)) {
@@ -143,5 +164,6 @@ export function unloadModule(draft: Draft): Errno | undefined {
   unregisterAlgorithm(draft, algorithm.driver);
   draft.remove(driverDirectory);
   draft.remove(moduleDirectory);
+  removeStatistics(draft);
   return undefined;
 }

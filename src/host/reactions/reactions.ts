@@ -8,6 +8,7 @@ import type { ExecResult } from '../host.js';
 import { cgroupStore, isCgroup, makeCgroup, removeCgroup } from './cgroup.js';
 import { cpufreqStore } from './cpufreq.js';
 import { driverDirectory, driverStore, wqDrivers } from './iaa-crypto.js';
+import { iaaStatisticsDirectory, resetStatistics } from './iaa-statistics.js';
 import { busDrivers, idxdStore, writeToDriver } from './idxd.js';
 import { runProgram } from './programs.js';
 import { sysctlStore } from './sysctl.js';
@@ -42,6 +43,7 @@ function storeOf(draft: Draft, path: string): Store | undefined {
   }
   const name = nameOf(path);
   if (parentOf(path) === driverDirectory) return driverStore(draft, name, variantOf(draft));
+  if (path === `${iaaStatisticsDirectory}/stats_reset`) return () => resetStatistics(draft);
   if (parentOf(path) === parametersDirectory) return zswapStore(draft, name, variantOf(draft));
   return (
     thpStore(draft, path) ??

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { parseExperiment } from '../../../src/experiment/file.js';
 import { experimentSchema } from '../../../src/experiment/schema.js';
+import { parseMachine, shippedMachine } from '../../../src/model/machine.js';
 
 describe('experiment files that we show', () => {
   const [whole = '', ...parts] = [
@@ -42,6 +43,20 @@ describe('experiment files that we show', () => {
     });
     assert.deepEqual(missing, []);
   });
+
+  it('docs/experiments.md shows the machine that the package brings', () => {
+    const machine = parts.find((text) => text.startsWith('name: spr-2s'));
+    assert.deepEqual(parseMachine(machine ?? '', 'docs/experiments.md'), shippedMachine('spr-2s'));
+  });
+
+  for (const name of readdirSync('experiments/what-if')) {
+    it(`experiments/what-if/${name} is accepted, named after its file, and for modelled machines`, () => {
+      const text = readFileSync(`experiments/what-if/${name}`, 'utf8');
+      const experiment = parseExperiment(text, name);
+      assert.equal(`${experiment.name}.yaml`, `what-if-${name}`);
+      assert.match(text, /--host model:/);
+    });
+  }
 
   const files = readdirSync('experiments').filter((name) => name.endsWith('.yaml'));
   it('there are some', () => assert.ok(files.length >= 3));

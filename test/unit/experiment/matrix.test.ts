@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { ExperimentError } from '../../../src/errors.js';
 import { aaAxis, type Cell, cellName, cellsOf, experimentOf } from '../../../src/experiment/cells.js';
 import { parseExperiment } from '../../../src/experiment/file.js';
+import { modelRun } from '../../../src/experiment/modelled.js';
 import type { Experiment } from '../../../src/experiment/schema.js';
 
 function experimentWith(matrix: string, more = ''): Experiment {
@@ -38,6 +39,80 @@ function issuesOf(matrix: string, more?: string): string {
   }
   return assert.fail('no error');
 }
+
+describe('what only a modelled machine takes', () => {
+  const model = (text: string) => issuesOf('', `model:\n  ${text}`);
+
+  it('is checked as all else, with its line and path', () => {
+    assert.match(model('kernels: [v8]'), /:\d+: model\.kernels\[0\]: expected one of mainline 6\.12, /);
+    assert.match(model('kernels: [v9, v9]'), /model\.kernels: names a kernel twice/);
+    assert.match(model('switches: { batched: true }'), /unknown key; known here: large_folios, /);
+    assert.match(model('incompressible_percent: 101'), /must be at most 100/);
+    assert.match(model('constants: { "Iaa": 1 }'), /model\.constants/);
+    assert.match(model('events: [{ at_s: 1 }]'), /model\.events\[0\]: expected one of cpu_offline, /);
+    assert.match(
+      model('events: [{ at_s: 1, cpu_offline: 1, cpu_online: 2 }]'),
+      /expected one of cpu_offline/,
+    );
+    assert.match(model('events: [{ at_s: 1, wq_unbind: iax1 }]'), /expected a WQ as wq1\.0/);
+  });
+
+  it('can be an axis', () => {
+    const cells = cellsOf(experimentWith('  model.switches.batched_store: [false, true]'));
+    assert.deepEqual(
+      new Set(cells.map(({ settings }) => settings['model.switches.batched_store'])),
+      new Set(['false', 'true']),
+    );
+    const experiment = experimentWith('  model.mapping: [package]');
+    const [cell] = cellsOf(experiment);
+    assert.ok(cell);
+    assert.equal(experimentOf(experiment, cell).model?.mapping, 'package');
+  });
+
+  it('is what the next workload runs with', () => {
+    const experiment = experimentWith(
+      '',
+      `seed: 7
+repetitions: 2
+model:
+  switches: { batched_store: false }
+  constants: { iaa_service: 900 }
+  incompressible_percent: 0.5
+  events:
+    - { at_s: 1.5, cpu_offline: 3 }
+    - { at_s: 2, memory.high: 1G }
+    - { at_s: 3, memory.max: max }
+    - { at_s: 4, zswap.enabled: false }
+    - { at_s: 5, zswap.compressor: zstd }
+    - { at_s: 6, wq_bind: wq1.0 }
+    - { at_s: 7, device_loss: iax1 }
+    - { at_s: 8, zswap.max_pool_percent: 10 }`,
+    );
+    const cells = cellsOf(experiment);
+    const [first, ...others] = cells.map((cell) => modelRun(experiment, cell));
+    assert.deepEqual(first, {
+      seed: 7,
+      switches: { batchedStore: false },
+      mapping: undefined,
+      constants: { iaa_service: 900 },
+      events: [
+        { atNs: 1_500_000_000, kind: 'cpu-offline', cpu: 3 },
+        { atNs: 2_000_000_000, kind: 'memory-high', bytes: 2 ** 30 },
+        { atNs: 3_000_000_000, kind: 'memory-max', bytes: undefined },
+        { atNs: 4_000_000_000, kind: 'zswap-enabled', value: 0 },
+        { atNs: 5_000_000_000, kind: 'compressor', compressor: 'zstd' },
+        { atNs: 6_000_000_000, kind: 'wq-bind', wq: 'wq1.0' },
+        { atNs: 7_000_000_000, kind: 'device-loss', device: 'iax1' },
+        { atNs: 8_000_000_000, kind: 'max-pool-percent', value: 10 },
+      ],
+      incompressiblePerMillion: 5000,
+      calibrated: true,
+      exact: false,
+    });
+    // Points of a repetition share its seed.
+    assert.equal(new Set([first, ...others].map((run) => run?.seed)).size, 2);
+  });
+});
 
 describe('the cells of a matrix', () => {
   it('are interleaved: every point once, then all again', () => {

@@ -81,7 +81,7 @@ test('words that are no host are a UsageError that names those that are', async 
     await assert.rejects(openHost(spec, reading), {
       code: 'ERR_USAGE',
       message: `no such host: ${JSON.stringify(spec)}`,
-      hint: 'a host is live (this machine), root:DIR (a captured tree), root:FILE (a trace) or mock:DIR (a tree that reacts as the kernel does)',
+      hint: 'a host is live (this machine), root:DIR (a captured tree), root:FILE (a trace), mock:DIR (a tree that reacts as the kernel does) or model:MACHINE (a modelled one, as model:spr-2s)',
     });
   }
 });

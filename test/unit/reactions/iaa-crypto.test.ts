@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Host } from '../../../src/host/host.js';
 import { hostPath } from '../../../src/host/path.js';
+import { parseIaaStatistics } from '../../../src/kernel/iaa-crypto.js';
 import { buildMachine, type MachineChange, type MachineKernel } from '../../../src/testing/index.js';
 import {
   assertReads,
@@ -143,6 +144,61 @@ for (const kind of mockKinds) {
         });
       });
     }
+
+    test('statistics count each bound WQ, by device in the order of their first binds', async () => {
+      const machine = { ...smallest, iaaPerPackage: 2, iaaStatistics: true };
+      await kind.with(buildMachine(machine), async (host) => {
+        const statistics = '/sys/kernel/debug/iaa_crypto';
+        const shown = async () => {
+          const [text = ''] = await host.read([hostPath(statistics, 'wq_stats')]);
+          const { devices } = parseIaaStatistics(text, 'wq_stats');
+          return devices.map(({ id, wqs }) => [id, ...wqs.map(({ label }) => label)]);
+        };
+        assert.deepEqual(await shown(), [
+          [0, 'iaa_crypto'],
+          [1, 'iaa_crypto'],
+        ]);
+        await host.write(hostPath(driver, 'unbind'), 'wq0.0');
+        assert.deepEqual(await shown(), [[1, 'iaa_crypto']]);
+        await host.write(hostPath('/sys/bus/dsa/drivers/idxd/unbind'), 'iax0');
+        await host.write(hostPath(devices, 'engine0.0/group_id'), '0');
+        for (const [index, size] of [64, 32].entries()) {
+          const wq = `${devices}/wq0.${index}`;
+          const settings = {
+            mode: 'dedicated',
+            size,
+            group_id: 0,
+            priority: 10,
+            type: 'kernel',
+            name: `q${index}`,
+          };
+          for (const [name, value] of Object.entries({ ...settings, driver_name: 'crypto' }))
+            await host.write(hostPath(wq, name), String(value));
+        }
+        await host.write(hostPath('/sys/bus/dsa/drivers/idxd/bind'), 'iax0');
+        await host.write(hostPath(driver, 'bind'), 'wq0.1');
+        await host.write(hostPath(driver, 'bind'), 'wq0.0');
+        assert.deepEqual(await shown(), [
+          [1, 'iaa_crypto'],
+          [0, 'q0', 'q1'],
+        ]);
+        const [total = ''] = await host.read([hostPath(statistics, 'global_stats')]);
+        assert.equal(parseIaaStatistics(total, 'global_stats').global.get('total_comp_calls'), 0n);
+        await host.write(hostPath(statistics, 'stats_reset'), '1');
+        assert.equal((await shown()).length, 2);
+      });
+    });
+
+    test('without statistics in its configuration the kernel has no such directory, nor without the module', async () => {
+      await kind.with(buildMachine(smallest), async (host) => {
+        assert.equal(await host.list(hostPath('/sys/kernel/debug/iaa_crypto')), undefined);
+      });
+      await kind.with(buildMachine({ ...smallest, iaaStatistics: true }), async (host) => {
+        await host.write(hostPath(driver, 'unbind'), 'wq0.0');
+        assert.equal((await host.exec(['rmmod', 'iaa_crypto'])).exitCode, 0);
+        assert.equal(await host.list(hostPath('/sys/kernel/debug/iaa_crypto')), undefined);
+      });
+    });
 
     test('without the module in between, binding again is EEXIST and resets the WQ', async () => {
       await kind.with(buildMachine(smallest), async (host) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { publishedV9 } from '../../../src/report/published-v9.js';
 import { letterTables } from '../../../src/report/tables.js';
 import type { CellResult, Values } from '../../../src/study/cell.js';
 import { measuredSet } from '../../../src/study/cells.js';
@@ -58,6 +59,19 @@ SWPOUT-64kB 0 0`.split('\n');
     assert.deepEqual(printed, rows);
     assert.ok(lines.includes('source: hardware (SPR)'));
     assert.ok(lines.includes('64K folios: usemem30:'));
+  });
+
+  it('sets cells of the same kernel beside each other, and tells which are from where', () => {
+    const twoKernels = letter.map((cell, index) => ({
+      ...cell,
+      cell: { ...cell.cell, compressor: 'zstd' },
+      kernel: index === 0 ? 'mm-unstable-4-21-2025' : 'v9',
+    }));
+    const modelled = { ...head, source: 'model' } as const;
+    const lines = collapsed(letterTables(measuredSet([resultOf(twoKernels, modelled)]), publishedV9));
+    assert.ok(lines.includes('model published model published model published'));
+    assert.ok(lines.includes('mm-unstable-4-21-2025 mm-unstable-4-21-2025 v9 v9'));
+    assert.ok(lines.includes('elapsed time (sec) 96.58 96.58 90.60 90.60 -6% -6%'));
   });
 
   it('prints no number of an invalid or failed cell, but says why', () => {

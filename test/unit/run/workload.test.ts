@@ -48,7 +48,6 @@ function hostWithWorkload(lasts = Number.POSITIVE_INFINITY): {
     lookPaths: [hostPath(group, 'memory.stat')],
     onLook(snapshot) {
       looks.push(snapshot);
-      host.nowNs += 500_000_000n;
       if (looks.length >= lasts) end(ended);
     },
   };

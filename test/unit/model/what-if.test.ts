@@ -1,0 +1,144 @@
+/** experiments/what-if, each with its outcome. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { CellData } from '../../../src/collect/record.js';
+import { parseFlatKeyed } from '../../../src/kernel/flat-keyed.js';
+import { parseIaaStatistics } from '../../../src/kernel/iaa-crypto.js';
+import type { CellResult } from '../../../src/study/cell.js';
+import { runModelled, shipped } from '../../support/modelled.js';
+import { tempDirectory } from '../../support/temp-directory.js';
+
+async function whatIf(t: TestContext, name: string, machine = 'spr-2s') {
+  const { record, result, outcome } = await runModelled(
+    machine,
+    shipped(`what-if/${name}.yaml`),
+    tempDirectory(t),
+  );
+  assert.equal(outcome.cellsFailed, 0, 'nothing hangs, nothing dies');
+  return { record, cells: result.cells };
+}
+
+/** The cell with these values of its axes, or on this kernel. */
+function cellWith(cells: readonly CellResult[], wanted: Readonly<Record<string, string>>): CellResult {
+  const found = cells.filter(({ cell, kernel }) => {
+    const all: Record<string, string> = {
+      ...cell.settings,
+      kernel,
+      compressor: cell.compressor,
+      folio: cell.folio,
+    };
+    return Object.entries(wanted).every(([key, value]) => all[key] === value);
+  });
+  assert.equal(found.length, 1, JSON.stringify(wanted));
+  return found[0] as CellResult;
+}
+
+const value = (cell: CellResult, name: string): number => {
+  const found = cell.values[name];
+  assert.ok(found !== undefined, name);
+  return found;
+};
+const throughput = (cell: CellResult): number => value(cell, 'total_throughput_kb_s');
+
+test('batching: mapping brings most, batches more, distribution nothing without the mapping by packages', async (t) => {
+  const { cells } = await whatIf(t, 'batching');
+  const at = (mapping: string, distribute: boolean, batched: boolean): CellResult =>
+    cellWith(cells, {
+      'model.mapping': mapping,
+      'iaa.driver.distribute_comps': String(distribute),
+      'model.switches.batched_store': String(batched),
+    });
+  for (const { invalid } of cells) assert.deepEqual(invalid, []);
+  const [nodes, packages] = [at('node-restarting', false, false), at('package', false, false)];
+  // CPUs 0 to 27 share one device of eight: it is saturated, and stays so with batches.
+  assert.ok(throughput(packages) > 1.4 * throughput(nodes));
+  assert.ok(throughput(at('node-restarting', false, true)) < 1.1 * throughput(nodes));
+  for (const batched of [false, true]) {
+    assert.deepEqual(
+      at('node-restarting', true, batched).values,
+      at('node-restarting', false, batched).values,
+    );
+    assert.ok(throughput(at('package', true, batched)) > 0.98 * throughput(at('package', false, batched)));
+  }
+  for (const distribute of [false, true]) {
+    const [single, batch] = [at('package', distribute, false), at('package', distribute, true)];
+    assert.ok(throughput(batch) > throughput(single));
+    assert.ok(value(batch, 'sys_s') < value(single, 'sys_s'));
+  }
+  // The two tasks with a device for themselves end early and give their memory back: fewer pages go out.
+  assert.ok(value(nodes, 'zswpout') < 0.95 * value(packages, 'zswpout'));
+});
+
+/** How many pages each device has compressed in a cell. */
+function callsByDevice({ before, after }: CellData): number[] {
+  const path = '/sys/kernel/debug/iaa_crypto/wq_stats';
+  const [from, to] = [before, after].map((snapshot) =>
+    parseIaaStatistics(snapshot?.files[path] ?? '', path).devices.map(({ counters }) =>
+      Number(counters.get('comp_calls')),
+    ),
+  );
+  return (to ?? []).map((calls, device) => calls - (from?.[device] ?? 0));
+}
+
+test('nodes: three nodes a package overuse one device and idle the others, packages use them evenly', async (t) => {
+  const { record } = await whatIf(t, 'nodes', 'gnr-2s-6n');
+  const [byNodes = [], byPackages = []] = record.cells.map(callsByDevice);
+  assert.equal(byNodes.length, 8);
+  assert.ok(Math.max(...byNodes) > 8 * Math.min(...byNodes), byNodes.join(' '));
+  assert.equal(byNodes.indexOf(Math.max(...byNodes)), 0, 'what is left over goes to the first');
+  assert.ok(Math.max(...byPackages) < 1.1 * Math.min(...byPackages), byPackages.join(' '));
+});
+
+test('one IAA for 48 cores: v9 gives pages up that get no descriptor, others wait; neither hangs', async (t) => {
+  const { cells } = await whatIf(t, 'one-iaa');
+  const bounded = cellWith(cells, { 'model.switches.bounded_descriptors': 'true' });
+  assert.match(bounded.invalid.join(), /^reject_compress_fail rose by \d+$/);
+  const waiting = cellWith(cells, { 'model.switches.bounded_descriptors': 'false' });
+  assert.deepEqual(waiting.invalid, []);
+  assert.ok(value(waiting, 'zswpout') > value(bounded, 'zswpout'));
+});
+
+test('hotplug during stores: nothing is lost, whether contexts go with the CPU or not', async (t) => {
+  const { record, cells } = await whatIf(t, 'hotplug');
+  assert.equal(cells.length, 4);
+  for (const { invalid, values } of cells) {
+    assert.deepEqual(invalid, []);
+    assert.ok((values['ZSWPOUT-64kB'] ?? 0) * 16 <= (values['zswpout'] ?? 0));
+  }
+  for (const { after, plan, stdout } of record.cells) {
+    assert.equal(after?.files['/sys/kernel/debug/zswap/stored_pages'], '0\n');
+    const stat = parseFlatKeyed(after?.files[`${plan.cgroup}/memory.stat`] ?? '', 'memory.stat');
+    assert.deepEqual([stat.get('anon'), stat.get('zswapped')], [0n, 0n]);
+    assert.equal(stdout.match(/KB\/s/g)?.length, 16);
+  }
+});
+
+test('5% incompressible: their folios go to the swap device before 6.18, and are kept as they are since', async (t) => {
+  const { cells } = await whatIf(t, 'incompressible');
+  const at = (percent: string, kernel: string) =>
+    cellWith(cells, { 'model.incompressible_percent': percent, kernel });
+  for (const kernel of ['mm-unstable-4-21-2025', 'mainline 6.18']) {
+    assert.deepEqual(at('0', kernel).invalid, []);
+    assert.equal(value(at('0', kernel), 'pswpout'), 0);
+  }
+  const refused = at('5', 'mm-unstable-4-21-2025');
+  assert.match(refused.invalid.join(), /reject_compress_poor rose by/);
+  // A folio of 16 pages is spared with a chance of 0.95^16 = 44%.
+  const swapped = value(refused, 'pswpout');
+  assert.ok(swapped > value(refused, 'zswpout') && swapped < 1.5 * value(refused, 'zswpout'));
+  const kept = at('5', 'mainline 6.18');
+  assert.match(kept.invalid.join(), /pages were stored uncompressed/);
+  assert.equal(value(kept, 'pswpout'), 0);
+});
+
+test('zstd does not lose with batches of 8, whatever the folio size', async (t) => {
+  const { cells } = await whatIf(t, 'zstd-batches');
+  for (const folio of ['64kB', '2048kB']) {
+    const [single, batched] = ['false', 'true'].map((on) =>
+      cellWith(cells, { folio, 'model.switches.batched_store': on }),
+    ) as [CellResult, CellResult];
+    assert.deepEqual([...single.invalid, ...batched.invalid], []);
+    assert.ok(throughput(batched) >= 0.995 * throughput(single));
+    assert.ok(value(batched, 'sys_s') <= value(single, 'sys_s'));
+  }
+});
