@@ -1,6 +1,6 @@
 // What takes a guest of its own, with four software IAA devices, and may break it:
-//   node build/test/test/device/run.js PART... [--pages N] [--every N]
-// pages        N pages out and in again (default 1,000,000) for each of sync and async_irq, verify_compress 0 and 1
+//   node build/test/test/device/run.js PART... [--pages N] [--mode M] [--every N]
+// pages        N pages out and in again (default 1,000,000) for each of sync and async_irq (or --mode), verify_compress 0 and 1
 // faults       the server killed, a device halted, a descriptor hung, a WQ unbound by somebody else in a run
 // steps        SIGKILL at every change of a run, or every N-th, and restore; by sysfs and by libaccel-config
 // accel-config the machine's accel-config and Debian 13's on the devices
@@ -31,6 +31,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     pages: { type: 'string', default: '1000000' },
+    mode: { type: 'string' },
     every: { type: 'string', default: '1' },
   },
 });
@@ -63,7 +64,7 @@ const pagesPerRound = 20_000;
 
 async function pages(): Promise<void> {
   const rounds = Math.ceil(Number(values.pages) / pagesPerRound);
-  for (const mode of ['sync', 'async_irq'] as const) {
+  for (const mode of (['sync', 'async_irq'] as const).filter((each) => each === (values.mode ?? each))) {
     for (const verify of [false, true]) {
       await inGuest(`pages, ${mode}, verify_compress ${Number(verify)}`, async (guest) => {
         const applied = await call(guest, 'apply', '--yes', await writeSetting(guest, { mode, verify }));

@@ -7,12 +7,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -37,6 +39,18 @@ uint64_t vmstat(const std::string& wanted) {
   std::exit(1);
 }
 
+/** Pages out. It is advice: the kernel passes over a page that it cannot lock at once, so it is asked again. */
+void page_out(void* mapped, size_t pages) {
+  constexpr int kMostTimes = 10;
+  std::vector<unsigned char> resident(pages);
+  for (int times = 0; times < kMostTimes; ++times) {
+    if (::madvise(mapped, pages * kPageBytes, MADV_PAGEOUT) != 0) std::exit(1);
+    if (::mincore(mapped, pages * kPageBytes, resident.data()) != 0) std::exit(1);
+    const auto stays = [](unsigned char page) { return (page & 1U) != 0; };
+    if (std::none_of(resident.begin(), resident.end(), stays)) return;
+  }
+}
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -53,7 +67,7 @@ Outcome work(uint64_t process, size_t pages, size_t rounds) {
     const uint64_t base = process << 48 | round << 32;
     for (size_t i = 0; i < pages * kPageWords; ++i) words[i] = base + i;
     auto start = Clock::now();
-    if (::madvise(mapped, pages * kPageBytes, MADV_PAGEOUT) != 0) std::exit(1);
+    page_out(mapped, pages);
     outcome.out_seconds += seconds_since(start);
     start = Clock::now();
     for (size_t page = 0; page < pages; ++page) (void)words[page * kPageWords];
@@ -69,7 +83,7 @@ Outcome work(uint64_t process, size_t pages, size_t rounds) {
   if (mapped == MAP_FAILED) std::exit(1);
   auto* const words = static_cast<volatile uint64_t*>(mapped);
   for (size_t i = 0; i < pages * kPageWords; ++i) words[i] = i;
-  if (::madvise(mapped, pages * kPageBytes, MADV_PAGEOUT) != 0) std::exit(1);
+  page_out(mapped, pages);
   for (;;) ::pause();
 }
 
