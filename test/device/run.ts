@@ -1,6 +1,7 @@
 // What takes a guest of its own, with four software IAA devices, and may break it:
-//   node build/test/test/device/run.js PART... [--pages N] [--mode M] [--every N]
-// pages        N pages out and in again (default 1,000,000) for each of sync and async_irq (or --mode), verify_compress 0 and 1
+//   node build/test/test/device/run.js PART... [--pages N] [--mode M] [--verify V] [--every N]
+// pages        N pages out and in again (default 1,000,000) for each of sync and async_irq, and verify_compress 0
+//              and 1, or for --mode M and --verify V alone
 // faults       the server killed, a device halted, a descriptor hung, a WQ unbound by somebody else in a run
 // steps        SIGKILL at every change of a run, or every N-th, and restore; by sysfs and by libaccel-config
 // accel-config the machine's accel-config and Debian 13's on the devices
@@ -32,6 +33,7 @@ const { values, positionals } = parseArgs({
   options: {
     pages: { type: 'string', default: '1000000' },
     mode: { type: 'string' },
+    verify: { type: 'string' },
     every: { type: 'string', default: '1' },
   },
 });
@@ -62,11 +64,17 @@ async function inGuest(name: string, work: (guest: Guest) => Promise<void>): Pro
 
 const pagesPerRound = 20_000;
 
+/** What is asked for on the command line, or all. */
+function asked<T>(all: readonly T[], wanted: string | undefined): T[] {
+  return all.filter((each) => wanted === undefined || String(each) === wanted);
+}
+
 async function pages(): Promise<void> {
   const rounds = Math.ceil(Number(values.pages) / pagesPerRound);
-  for (const mode of (['sync', 'async_irq'] as const).filter((each) => each === (values.mode ?? each))) {
-    for (const verify of [false, true]) {
-      await inGuest(`pages, ${mode}, verify_compress ${Number(verify)}`, async (guest) => {
+  for (const mode of asked(['sync', 'async_irq'] as const, values.mode)) {
+    for (const verifyCompress of asked([0, 1], values.verify)) {
+      const verify = verifyCompress === 1;
+      await inGuest(`pages, ${mode}, verify_compress ${verifyCompress}`, async (guest) => {
         const applied = await call(guest, 'apply', '--yes', await writeSetting(guest, { mode, verify }));
         assert.equal(applied.exitCode, 0, applied.stderr.toString());
         const before = await statisticsOf(guest);
