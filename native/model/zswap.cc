@@ -10,8 +10,13 @@ namespace {
 /** MAX_RECLAIM_RETRIES: failures after which the worker gives up. */
 constexpr std::uint32_t kWorkerFailures = 16;
 
-/** Each request of a per-CPU context has a buffer of two pages, and some bytes of its own. */
-constexpr std::uint64_t kRequestBytes = std::uint64_t{2} * kPageBytes + 102;
+/** struct crypto_acomp_ctx (mm/zswap.c): three pointers, crypto_wait of 40, mutex of 32, a bool. */
+constexpr std::uint64_t kContextBytes = 104;
+/** struct acomp_req of 6.14; iaa_crypto adds nothing to it, algorithms in software a pointer. */
+constexpr std::uint64_t kRequestBytes = 80;
+constexpr std::uint64_t kPointerBytes = 8;
+/** zswap_cpu_comp_prepare(): a buffer of two pages for each request. */
+constexpr std::uint64_t kBufferBytes = std::uint64_t{2} * kPageBytes;
 
 }  // namespace
 
@@ -520,13 +525,21 @@ std::uint32_t Zswap::pools() const {
       std::ranges::count_if(pools_, [](const auto& pool) { return pool != nullptr; }));
 }
 
+std::uint64_t Zswap::context_bytes(const Pool& pool) const {
+  std::uint64_t request = kRequestBytes + kBufferBytes;
+  if (pool.compressor != Compressor::kDeflateIaa) request += kPointerBytes;
+  // reqs and buffers are arrays since v9.
+  if (features_.batched_store) request += 2 * kPointerBytes;
+  return kContextBytes + pool.requests * request;
+}
+
 std::uint64_t Zswap::context_bytes() const {
   std::uint64_t bytes = 0;
   for (const std::unique_ptr<Pool>& pool : pools_) {
     if (pool == nullptr) continue;
     // The worker's is on some CPU and counted there.
     for (std::uint32_t cpu = 0; cpu < parts_.scheduler->worker_cpu(); ++cpu) {
-      if (pool->contexts[cpu].ready) bytes += pool->requests * kRequestBytes;
+      if (pool->contexts[cpu].ready) bytes += context_bytes(*pool);
     }
   }
   return bytes;

@@ -148,6 +148,8 @@ class Zswap {
   [[nodiscard]] std::uint32_t regular_bytes(const Pool& pool, FolioId id, std::uint32_t page) const;
   [[nodiscard]] Time software_time(Compressor compressor, bool compress) const;
   [[nodiscard]] bool keeps_incompressible() const;
+  /** Of one CPU. */
+  [[nodiscard]] std::uint64_t context_bytes(const Pool& pool) const;
 
   Co<bool> store_pages(Task* task, FolioId id, Pool* pool, PageWork work, Progress* progress);
   Co<bool> store_batch(Task* task, FolioId id, Pool* pool, std::uint32_t pages, Time work,

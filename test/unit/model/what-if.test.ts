@@ -4,6 +4,10 @@ import { type TestContext, test } from 'node:test';
 import type { CellData } from '../../../src/collect/record.js';
 import { parseFlatKeyed } from '../../../src/kernel/flat-keyed.js';
 import { parseIaaStatistics } from '../../../src/kernel/iaa-crypto.js';
+import { mappingTableBytes } from '../../../src/kernel/iaa-mapping-memory.js';
+import { mappedMachine, shippedMachine } from '../../../src/model/machine.js';
+import { nativeConfig } from '../../../src/model/native-config.js';
+import { runModel } from '../../../src/model/run.js';
 import type { CellResult } from '../../../src/study/cell.js';
 import { runModelled, shipped } from '../../support/modelled.js';
 import { tempDirectory } from '../../support/temp-directory.js';
@@ -87,6 +91,43 @@ test('nodes: three nodes a package overuse one device and idle the others, packa
   assert.ok(Math.max(...byNodes) > 8 * Math.min(...byNodes), byNodes.join(' '));
   assert.equal(byNodes.indexOf(Math.max(...byNodes)), 0, 'what is left over goes to the first');
   assert.ok(Math.max(...byPackages) < 1.1 * Math.min(...byPackages), byPackages.join(' '));
+});
+
+test('nodes: v9 keeps no tables of each CPU, 11.5 KiB less for 384; a context of zswap is 64.85 or 8.2 KiB', async () => {
+  const machine = shippedMachine('gnr-2s-6n');
+  const cpus = mappedMachine(machine);
+  assert.equal(cpus.possibleCpus, 384);
+  const [byNodes, byPackages] = (['node-restarting', 'package'] as const).map((variant) =>
+    mappingTableBytes(variant, cpus, 8, 8),
+  );
+  // The letter says 140 MiB less: 373 KiB a CPU, where a CPU's table has 24 bytes and 8 pointers.
+  assert.deepEqual([byNodes, byPackages], [384 * 88, 2 * (384 * 24 + 2 * 544 + 8 * 88)]);
+  for (const [compressor, kilobytes] of [
+    ['deflate-iaa', 64.8],
+    ['zstd', 8.2],
+  ] as const) {
+    const { counters } = await runModel(
+      nativeConfig({
+        machine,
+        kernel: 'v9',
+        compressor,
+        folioOrder: 4,
+        wqs: [{ size: 128 }],
+        content: 'counter',
+        workload: {
+          kind: 'usemem',
+          tasks: 1,
+          bindInterval: 1,
+          taskPages: 16,
+          unitPages: 16,
+          stepBytes: 8,
+          sleepNs: 0,
+        },
+      }),
+    );
+    const context = (counters['model.context_bytes'] ?? 0) / 384 / 1024;
+    assert.ok(Math.abs(context - kilobytes) < 0.06, `${compressor}: ${context}`);
+  }
 });
 
 test('one IAA for 48 cores: v9 gives pages up that get no descriptor, others wait; neither hangs', async (t) => {
