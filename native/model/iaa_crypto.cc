@@ -210,17 +210,18 @@ Co<int> IaaCrypto::compress(Task* task, std::uint32_t bytes, Time after) {
   co_return error;
 }
 
-void IaaCrypto::submit_polled(std::uint32_t wq, Time* submitted, Batch* batch) {
+void IaaCrypto::submit_polled(std::uint32_t wq, Operation operation, Time* submitted,
+                              Batch* batch) {
   *submitted += constants_.iaa_submit;
-  idxd_->submit(wq, Operation::kCompress, *submitted, Release::kByCaller, batch);
-  count_call(wq, Operation::kCompress);
+  idxd_->submit(wq, operation, *submitted, Release::kByCaller, batch);
+  count_call(wq, operation);
 }
 
-Co<int> IaaCrypto::submit_slowly(Task* task, std::uint32_t wq, bool has_descriptor, Time* submitted,
-                                 Batch* batch) {
+Co<int> IaaCrypto::submit_slowly(Task* task, std::uint32_t wq, Operation operation,
+                                 bool has_descriptor, Time* submitted, Batch* batch) {
   co_await scheduler_->spin_until(task, *submitted);
   if (!has_descriptor) {
-    const int error = co_await wait_for_descriptor(task, wq, Operation::kCompress);
+    const int error = co_await wait_for_descriptor(task, wq, operation);
     *submitted = simulation_->now();
     if (error != 0) co_return error;
   }
@@ -229,8 +230,36 @@ Co<int> IaaCrypto::submit_slowly(Task* task, std::uint32_t wq, bool has_descript
     *submitted = simulation_->now();
     if (error != 0) co_return error;
   }
-  submit_polled(wq, submitted, batch);
+  submit_polled(wq, operation, submitted, batch);
   co_return -EINPROGRESS;
+}
+
+/** Submits all and waits for what was: errors are -EINPROGRESS of those, and others. */
+Co<> IaaCrypto::fly(Task* task, Operation operation, Flight* flight, std::span<int> errors) {
+  Time end = simulation_->now();
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    const std::uint32_t wq = enabled_ ? next_wq(task->cpu, operation) : kNoWq;
+    Batch* batch = &flight->batches.at(i);
+    flight->wqs.at(i) = wq;
+    errors[i] = -EINPROGRESS;
+    if (wq == kNoWq) {
+      errors[i] = -ENODEV;
+      continue;
+    }
+    const bool has_descriptor = idxd_->allocate(wq);
+    if (!has_descriptor || !idxd_->accepts(wq)) [[unlikely]] {
+      errors[i] = co_await submit_slowly(task, wq, operation, has_descriptor, &end, batch);
+    } else {
+      submit_polled(wq, operation, &end, batch);
+    }
+  }
+  // The caller looks at one completion after the other, round and round, until it has seen all.
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    Batch* batch = &flight->batches.at(i);
+    if (batch->open > 0) co_await wait(task, batch);
+    end = std::max(end, batch->done);
+  }
+  if (end != kNever) co_await scheduler_->spin_until(task, end);
 }
 
 Co<bool> IaaCrypto::compress_batch(Task* task, std::span<const std::uint32_t> bytes,
@@ -239,40 +268,19 @@ Co<bool> IaaCrypto::compress_batch(Task* task, std::span<const std::uint32_t> by
     const bool done = co_await compress_each(task, bytes, errors);
     co_return done;
   }
-  std::array<std::uint32_t, kMaxBatch> wqs{};
-  std::array<Batch, kMaxBatch> batches{};
-  Time end = simulation_->now();
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const std::uint32_t wq = enabled_ ? next_wq(task->cpu, Operation::kCompress) : kNoWq;
-    wqs[i] = wq;
-    errors[i] = -EINPROGRESS;
-    if (wq == kNoWq) {
-      errors[i] = -ENODEV;
-      continue;
-    }
-    const bool has_descriptor = idxd_->allocate(wq);
-    if (!has_descriptor || !idxd_->accepts(wq)) [[unlikely]] {
-      errors[i] = co_await submit_slowly(task, wq, has_descriptor, &end, &batches[i]);
-    } else {
-      submit_polled(wq, &end, &batches[i]);
-    }
-  }
-  // The caller looks at one completion after the other, round and round, until it has seen all.
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (batches[i].open > 0) co_await wait(task, &batches[i]);
-    end = std::max(end, batches[i].done);
-  }
-  if (end != kNever) co_await scheduler_->spin_until(task, end);
+  Flight flight;
+  co_await fly(task, Operation::kCompress, &flight, errors);
   bool done = true;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const std::uint32_t wq = flight.wqs.at(i);
     // A look at a completion that does not come counts no tries: it goes on for ever.
     const bool submitted = errors[i] == -EINPROGRESS;
-    if (submitted && !idxd_->completes(wqs[i], batches[i].done)) {
+    if (submitted && !idxd_->completes(wq, flight.batches.at(i).done)) {
       co_await Scheduler::hang(task);
     }
-    errors[i] = submitted ? conclude(wqs[i], bytes[i]) : -EINVAL;
+    errors[i] = submitted ? conclude(wq, bytes[i]) : -EINVAL;
     if (config_.verify_compress && errors[i] == 0) {
-      errors[i] = co_await execute(task, wqs[i], Operation::kDecompress, false, 0);
+      errors[i] = co_await execute(task, wq, Operation::kDecompress, false, 0);
     }
     done = done && errors[i] == 0;
   }
@@ -307,9 +315,34 @@ Co<int> IaaCrypto::decompress(Task* task, std::uint32_t bytes) {
     if (features_.decompresses_in_software) error = co_await decompress_in_software(task);
     co_return error;
   }
+  count_decompressed(wq, bytes);
+  co_return 0;
+}
+
+void IaaCrypto::count_decompressed(std::uint32_t wq, std::uint32_t bytes) {
   counters_->total_decomp_bytes_in += bytes;
   wq_counters_[wq].decomp_bytes += bytes;
-  co_return 0;
+}
+
+Co<> IaaCrypto::decompress_batch(Task* task, std::span<const std::uint32_t> bytes,
+                                 std::span<int> errors) {
+  if (!polls()) {
+    for (std::size_t i = 0; i < bytes.size(); ++i) errors[i] = co_await decompress(task, bytes[i]);
+    co_return;
+  }
+  Flight flight;
+  co_await fly(task, Operation::kDecompress, &flight, errors);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const std::uint32_t wq = flight.wqs.at(i);
+    if (errors[i] == -EINPROGRESS) {
+      if (!idxd_->completes(wq, flight.batches.at(i).done)) co_await Scheduler::hang(task);
+      idxd_->release(wq);
+      count_decompressed(wq, bytes[i]);
+      errors[i] = 0;
+    } else if (errors[i] != -ENODEV && features_.decompresses_in_software) {
+      errors[i] = co_await decompress_in_software(task);
+    }
+  }
 }
 
 }  // namespace iaa_zswap::model

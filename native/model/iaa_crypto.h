@@ -1,6 +1,7 @@
 #ifndef IAA_ZSWAP_MODEL_IAA_CRYPTO_H_
 #define IAA_ZSWAP_MODEL_IAA_CRYPTO_H_
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <span>
@@ -44,6 +45,8 @@ class IaaCrypto {
   Co<bool> compress_batch(Task* task, std::span<const std::uint32_t> bytes, std::span<int> errors);
   /** crypto_acomp_decompress() of `bytes`. */
   Co<int> decompress(Task* task, std::uint32_t bytes);
+  /** crypto_acomp_batch_decompress(). */
+  Co<> decompress_batch(Task* task, std::span<const std::uint32_t> bytes, std::span<int> errors);
 
   // From outside.
   void bind(std::uint32_t wq, bool bound, std::uint32_t mapping);
@@ -51,6 +54,12 @@ class IaaCrypto {
 
  private:
   static constexpr std::uint32_t kNoWq = UINT32_MAX;
+
+  /** Where the descriptors of a batch are; devices point to it. */
+  struct Flight {
+    std::array<std::uint32_t, kMaxBatch> wqs{};
+    std::array<Batch, kMaxBatch> batches{};
+  };
 
   struct Cursors {
     std::uint32_t compress = 0;
@@ -67,13 +76,15 @@ class IaaCrypto {
   Co<> wait(Task* task, Batch* batch);
   Co<int> time_out(Task* task, std::uint32_t wq, bool holds_descriptor);
   Co<int> execute(Task* task, std::uint32_t wq, Operation operation, bool counted, Time after);
-  Co<int> submit_slowly(Task* task, std::uint32_t wq, bool has_descriptor, Time* submitted,
-                        Batch* batch);
+  Co<int> submit_slowly(Task* task, std::uint32_t wq, Operation operation, bool has_descriptor,
+                        Time* submitted, Batch* batch);
+  Co<> fly(Task* task, Operation operation, Flight* flight, std::span<int> errors);
   Co<bool> compress_each(Task* task, std::span<const std::uint32_t> bytes, std::span<int> errors);
   Co<int> decompress_in_software(Task* task);
 
-  void submit_polled(std::uint32_t wq, Time* submitted, Batch* batch);
+  void submit_polled(std::uint32_t wq, Operation operation, Time* submitted, Batch* batch);
   void count_call(std::uint32_t wq, Operation operation);
+  void count_decompressed(std::uint32_t wq, std::uint32_t bytes);
   int completed(std::uint32_t wq, std::uint32_t bytes);
   int conclude(std::uint32_t wq, std::uint32_t bytes);
   [[nodiscard]] bool polls() const {
