@@ -234,13 +234,14 @@ Co<int> IaaCrypto::submit_slowly(Task* task, std::uint32_t wq, Operation operati
   co_return -EINPROGRESS;
 }
 
-/** Submits all and waits for what was: errors are -EINPROGRESS of those, and others. */
-Co<> IaaCrypto::fly(Task* task, Operation operation, Flight* flight, std::span<int> errors) {
+Co<bool> IaaCrypto::run_batch(Task* task, Operation operation, std::span<const std::uint32_t> bytes,
+                              std::span<int> errors) {
+  std::array<std::uint32_t, kMaxBatch> wqs{};
+  std::array<Batch, kMaxBatch> batches{};
   Time end = simulation_->now();
-  for (std::size_t i = 0; i < errors.size(); ++i) {
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
     const std::uint32_t wq = enabled_ ? next_wq(task->cpu, operation) : kNoWq;
-    Batch* batch = &flight->batches.at(i);
-    flight->wqs.at(i) = wq;
+    wqs[i] = wq;
     errors[i] = -EINPROGRESS;
     if (wq == kNoWq) {
       errors[i] = -ENODEV;
@@ -248,43 +249,45 @@ Co<> IaaCrypto::fly(Task* task, Operation operation, Flight* flight, std::span<i
     }
     const bool has_descriptor = idxd_->allocate(wq);
     if (!has_descriptor || !idxd_->accepts(wq)) [[unlikely]] {
-      errors[i] = co_await submit_slowly(task, wq, operation, has_descriptor, &end, batch);
+      errors[i] = co_await submit_slowly(task, wq, operation, has_descriptor, &end, &batches[i]);
     } else {
-      submit_polled(wq, operation, &end, batch);
+      submit_polled(wq, operation, &end, &batches[i]);
     }
   }
   // The caller looks at one completion after the other, round and round, until it has seen all.
-  for (std::size_t i = 0; i < errors.size(); ++i) {
-    Batch* batch = &flight->batches.at(i);
-    if (batch->open > 0) co_await wait(task, batch);
-    end = std::max(end, batch->done);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (batches[i].open > 0) co_await wait(task, &batches[i]);
+    end = std::max(end, batches[i].done);
   }
   if (end != kNever) co_await scheduler_->spin_until(task, end);
-}
-
-Co<bool> IaaCrypto::compress_batch(Task* task, std::span<const std::uint32_t> bytes,
-                                   std::span<int> errors) {
-  if (!polls()) {
-    const bool done = co_await compress_each(task, bytes, errors);
-    co_return done;
-  }
-  Flight flight;
-  co_await fly(task, Operation::kCompress, &flight, errors);
   bool done = true;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const std::uint32_t wq = flight.wqs.at(i);
     // A look at a completion that does not come counts no tries: it goes on for ever.
     const bool submitted = errors[i] == -EINPROGRESS;
-    if (submitted && !idxd_->completes(wq, flight.batches.at(i).done)) {
+    if (submitted && !idxd_->completes(wqs[i], batches[i].done)) {
       co_await Scheduler::hang(task);
     }
-    errors[i] = submitted ? conclude(wq, bytes[i]) : -EINVAL;
-    if (config_.verify_compress && errors[i] == 0) {
-      errors[i] = co_await execute(task, wq, Operation::kDecompress, false, 0);
+    if (operation == Operation::kCompress) {
+      errors[i] = submitted ? conclude(wqs[i], bytes[i]) : -EINVAL;
+      if (config_.verify_compress && errors[i] == 0) {
+        errors[i] = co_await execute(task, wqs[i], Operation::kDecompress, false, 0);
+      }
+    } else if (submitted) {
+      idxd_->release(wqs[i]);
+      count_decompressed(wqs[i], bytes[i]);
+      errors[i] = 0;
+    } else if (errors[i] != -ENODEV && features_.decompresses_in_software) {
+      errors[i] = co_await decompress_in_software(task);
     }
     done = done && errors[i] == 0;
   }
   co_return done;
+}
+
+Co<bool> IaaCrypto::compress_batch(Task* task, std::span<const std::uint32_t> bytes,
+                                   std::span<int> errors) {
+  return polls() ? run_batch(task, Operation::kCompress, bytes, errors)
+                 : compress_each(task, bytes, errors);
 }
 
 Co<bool> IaaCrypto::compress_each(Task* task, std::span<const std::uint32_t> bytes,
@@ -324,25 +327,20 @@ void IaaCrypto::count_decompressed(std::uint32_t wq, std::uint32_t bytes) {
   wq_counters_[wq].decomp_bytes += bytes;
 }
 
-Co<> IaaCrypto::decompress_batch(Task* task, std::span<const std::uint32_t> bytes,
-                                 std::span<int> errors) {
-  if (!polls()) {
-    for (std::size_t i = 0; i < bytes.size(); ++i) errors[i] = co_await decompress(task, bytes[i]);
-    co_return;
-  }
-  Flight flight;
-  co_await fly(task, Operation::kDecompress, &flight, errors);
+Co<bool> IaaCrypto::decompress_batch(Task* task, std::span<const std::uint32_t> bytes,
+                                     std::span<int> errors) {
+  return polls() ? run_batch(task, Operation::kDecompress, bytes, errors)
+                 : decompress_each(task, bytes, errors);
+}
+
+Co<bool> IaaCrypto::decompress_each(Task* task, std::span<const std::uint32_t> bytes,
+                                    std::span<int> errors) {
+  bool done = true;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const std::uint32_t wq = flight.wqs.at(i);
-    if (errors[i] == -EINPROGRESS) {
-      if (!idxd_->completes(wq, flight.batches.at(i).done)) co_await Scheduler::hang(task);
-      idxd_->release(wq);
-      count_decompressed(wq, bytes[i]);
-      errors[i] = 0;
-    } else if (errors[i] != -ENODEV && features_.decompresses_in_software) {
-      errors[i] = co_await decompress_in_software(task);
-    }
+    errors[i] = co_await decompress(task, bytes[i]);
+    done = done && errors[i] == 0;
   }
+  co_return done;
 }
 
 }  // namespace iaa_zswap::model

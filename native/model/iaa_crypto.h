@@ -1,7 +1,6 @@
 #ifndef IAA_ZSWAP_MODEL_IAA_CRYPTO_H_
 #define IAA_ZSWAP_MODEL_IAA_CRYPTO_H_
 
-#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <span>
@@ -45,8 +44,9 @@ class IaaCrypto {
   Co<bool> compress_batch(Task* task, std::span<const std::uint32_t> bytes, std::span<int> errors);
   /** crypto_acomp_decompress() of `bytes`. */
   Co<int> decompress(Task* task, std::uint32_t bytes);
-  /** crypto_acomp_batch_decompress(). */
-  Co<> decompress_batch(Task* task, std::span<const std::uint32_t> bytes, std::span<int> errors);
+  /** crypto_acomp_batch_decompress(); likewise. */
+  Co<bool> decompress_batch(Task* task, std::span<const std::uint32_t> bytes,
+                            std::span<int> errors);
 
   // From outside.
   void bind(std::uint32_t wq, bool bound, std::uint32_t mapping);
@@ -54,12 +54,6 @@ class IaaCrypto {
 
  private:
   static constexpr std::uint32_t kNoWq = UINT32_MAX;
-
-  /** Where the descriptors of a batch are; devices point to it. */
-  struct Flight {
-    std::array<std::uint32_t, kMaxBatch> wqs{};
-    std::array<Batch, kMaxBatch> batches{};
-  };
 
   struct Cursors {
     std::uint32_t compress = 0;
@@ -78,8 +72,10 @@ class IaaCrypto {
   Co<int> execute(Task* task, std::uint32_t wq, Operation operation, bool counted, Time after);
   Co<int> submit_slowly(Task* task, std::uint32_t wq, Operation operation, bool has_descriptor,
                         Time* submitted, Batch* batch);
-  Co<> fly(Task* task, Operation operation, Flight* flight, std::span<int> errors);
+  Co<bool> run_batch(Task* task, Operation operation, std::span<const std::uint32_t> bytes,
+                     std::span<int> errors);
   Co<bool> compress_each(Task* task, std::span<const std::uint32_t> bytes, std::span<int> errors);
+  Co<bool> decompress_each(Task* task, std::span<const std::uint32_t> bytes, std::span<int> errors);
   Co<int> decompress_in_software(Task* task);
 
   void submit_polled(std::uint32_t wq, Operation operation, Time* submitted, Batch* batch);

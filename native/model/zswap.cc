@@ -530,7 +530,7 @@ Co<> Zswap::load_together(Task* task, std::span<const FolioId> pages, Time page_
   Pool* pool = pools_.at(folios[pages.front()].pool).get();
   ++pool->users;
   std::array<int, kMaxBatch> errors{};
-  if (pool->requests > 1) {
+  if (pool->requests > 1 && pages.size() > 1) {
     co_await decompress_batch(task, pool, pages, page_work, std::span(errors).first(pages.size()));
   } else {
     for (std::size_t i = 0; i < pages.size(); ++i) {

@@ -816,8 +816,11 @@ void swapin_batching_takes_a_fault_for_eight_pages() {
   check(is_near(static_cast<double>(small.on.zswpin), 2 * static_cast<double>(small.on.pgmajfault),
                 0.05));
   check(small.on_time > pair.on_time);
-  // Who has no such mechanism does not look at it.
+  // Who has no such mechanism does not look at it, and a window of one page is none.
   check_equal(small.off.system_time, pair.off.system_time);
+  config.machine.page_cluster = 0;
+  const Pair none = with_and_without(config, &model::KernelFeatures::swapin_batching);
+  check_equal(none.on.system_time, pair.off.system_time);
 }
 
 // --- Bad configurations
