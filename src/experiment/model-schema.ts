@@ -16,15 +16,10 @@ const switches = z.strictObject({
   decompresses_in_software: z.boolean().optional(),
   polls_async: z.boolean().optional(),
   separate_cursors: z.boolean().optional(),
+  // In no kernel: study/projections.ts marks what comes of them.
   reclaim_batching: z.boolean().optional(),
   swapin_batching: z.boolean().optional(),
 });
-
-/** Switches of the letter's roadmap: no kernel has them, and what comes of them are projections. */
-export const roadmapSwitches = {
-  reclaim_batching: 'reclaim batching',
-  swapin_batching: 'decompression batching',
-} as const satisfies Partial<Record<keyof z.output<typeof switches>, string>>;
 
 const limit = z.union([z.literal('max'), sizeBytes]);
 const percent = count(0, 100);

@@ -1,12 +1,18 @@
 import type { Recorded } from '../collect/record.js';
-import { roadmapSwitches } from '../experiment/model-schema.js';
+import type { ModelPart } from '../experiment/model-schema.js';
 import type { Experiment } from '../experiment/schema.js';
 
-/** Which mechanisms of the letter's roadmap a cell's model has had: no kernel has them, its numbers are projections. */
+type Switches = Recorded<NonNullable<ModelPart['switches']>>;
+
+/** The switches of the letter's roadmap, by what they are called: no kernel has them, so what comes of them are projections. */
+const roadmap: readonly (readonly [keyof Switches, string])[] = [
+  ['reclaim_batching', 'reclaim batching'],
+  ['swapin_batching', 'decompression batching'],
+];
+
+/** Which mechanisms of the letter's roadmap a cell's model has had. */
 export function projectionsOf({ model }: Pick<Recorded<Experiment>, 'model'>): string[] {
-  return Object.entries(roadmapSwitches).flatMap(([name, mechanism]) =>
-    model?.switches?.[name as keyof typeof roadmapSwitches] === true ? [mechanism] : [],
-  );
+  return roadmap.flatMap(([name, mechanism]) => (model?.switches?.[name] === true ? [mechanism] : []));
 }
 
 /** Where the numbers of these cells are from, as it is printed with them. */
