@@ -192,9 +192,24 @@ int IaaCrypto::completed(std::uint32_t wq, std::uint32_t bytes) {
   return 0;
 }
 
-int IaaCrypto::conclude(std::uint32_t wq, std::uint32_t bytes) {
+int IaaCrypto::conclude(std::uint32_t wq, Operation operation, std::uint32_t bytes) {
   idxd_->release(wq);
-  return completed(wq, bytes);
+  if (operation == Operation::kCompress) return completed(wq, bytes);
+  count_decompressed(wq, bytes);
+  return 0;
+}
+
+/** What a batch does about a page that failed, or that is to be verified. */
+Co<int> IaaCrypto::follow_up(Task* task, std::uint32_t wq, Operation operation, bool submitted,
+                             int error) {
+  if (operation == Operation::kCompress) {
+    if (!submitted) co_return -EINVAL;
+    if (error != 0) co_return error;
+    co_return co_await execute(task, wq, Operation::kDecompress, false, 0);
+  }
+  const bool by_software = error != 0 && error != -ENODEV && features_.decompresses_in_software;
+  if (!by_software) co_return error;
+  co_return co_await decompress_in_software(task);
 }
 
 Co<int> IaaCrypto::compress(Task* task, std::uint32_t bytes, Time after) {
@@ -267,17 +282,9 @@ Co<bool> IaaCrypto::run_batch(Task* task, Operation operation, std::span<const s
     if (submitted && !idxd_->completes(wqs[i], batches[i].done)) {
       co_await Scheduler::hang(task);
     }
-    if (operation == Operation::kCompress) {
-      errors[i] = submitted ? conclude(wqs[i], bytes[i]) : -EINVAL;
-      if (config_.verify_compress && errors[i] == 0) {
-        errors[i] = co_await execute(task, wqs[i], Operation::kDecompress, false, 0);
-      }
-    } else if (submitted) {
-      idxd_->release(wqs[i]);
-      count_decompressed(wqs[i], bytes[i]);
-      errors[i] = 0;
-    } else if (errors[i] != -ENODEV && features_.decompresses_in_software) {
-      errors[i] = co_await decompress_in_software(task);
+    if (submitted) errors[i] = conclude(wqs[i], operation, bytes[i]);
+    if (errors[i] != 0 || config_.verify_compress) {
+      errors[i] = co_await follow_up(task, wqs[i], operation, submitted, errors[i]);
     }
     done = done && errors[i] == 0;
   }

@@ -82,7 +82,8 @@ class IaaCrypto {
   void count_call(std::uint32_t wq, Operation operation);
   void count_decompressed(std::uint32_t wq, std::uint32_t bytes);
   int completed(std::uint32_t wq, std::uint32_t bytes);
-  int conclude(std::uint32_t wq, std::uint32_t bytes);
+  int conclude(std::uint32_t wq, Operation operation, std::uint32_t bytes);
+  Co<int> follow_up(Task* task, std::uint32_t wq, Operation operation, bool submitted, int error);
   [[nodiscard]] bool polls() const {
     return config_.sync_mode == SyncMode::kAsync && features_.polls_async;
   }

@@ -452,7 +452,7 @@ Co<std::uint32_t> Memory::reclaim(Task* task, std::uint32_t wanted) {
     if (isolated.count == 0) break;
     std::uint32_t freed = 0;
     if (together) {
-      freed = co_await page_out_together(task, isolated);
+      freed = co_await page_out_together(task, &isolated);
     } else {
       for (std::uint32_t i = 0; i < isolated.count; ++i) {
         freed += co_await page_out(task, isolated.folios.at(i));
@@ -607,12 +607,12 @@ Co<std::uint32_t> Memory::page_out_elsewhere(Task* task, FolioId id) {
 }
 
 /** shrink_folio_list() as the letter's roadmap has it: all swap entries first, then one store. */
-Co<std::uint32_t> Memory::page_out_together(Task* task, const Isolated& isolated) {
+Co<std::uint32_t> Memory::page_out_together(Task* task, const Isolated* isolated) {
   std::array<Zswap::Storing, kSwapClusterMax> storing{};
   std::uint32_t count = 0;
   std::uint32_t freed = 0;
-  for (std::uint32_t i = 0; i < isolated.count; ++i) {
-    const FolioId id = isolated.folios.at(i);
+  for (std::uint32_t i = 0; i < isolated->count; ++i) {
+    const FolioId id = isolated->folios.at(i);
     if (const auto done = begin_page_out(task, id)) {
       freed += *done;
     } else {

@@ -128,7 +128,7 @@ class Memory {
   [[nodiscard]] bool can_swap() const;
   Isolated isolate();
   Co<std::uint32_t> page_out(Task* task, FolioId id);
-  Co<std::uint32_t> page_out_together(Task* task, const Isolated& isolated);
+  Co<std::uint32_t> page_out_together(Task* task, const Isolated* isolated);
   std::optional<std::uint32_t> begin_page_out(Task* task, FolioId id);
   Co<std::uint32_t> page_out_elsewhere(Task* task, FolioId id);
   Co<> write_to_swap(Task* task, FolioId id);
