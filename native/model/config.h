@@ -32,6 +32,8 @@ struct MachineConfig {
   std::uint64_t memory_pages = 0;
   /** 0: no swap area. */
   std::uint64_t swap_pages = 0;
+  /** vm.page-cluster, which only swapin_batching looks at. */
+  std::uint32_t page_cluster = 3;
 };
 
 /** A work queue; its number is its place in IaaConfig::wqs. */

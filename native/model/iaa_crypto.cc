@@ -192,9 +192,24 @@ int IaaCrypto::completed(std::uint32_t wq, std::uint32_t bytes) {
   return 0;
 }
 
-int IaaCrypto::conclude(std::uint32_t wq, std::uint32_t bytes) {
+int IaaCrypto::conclude(std::uint32_t wq, Operation operation, std::uint32_t bytes) {
   idxd_->release(wq);
-  return completed(wq, bytes);
+  if (operation == Operation::kCompress) return completed(wq, bytes);
+  count_decompressed(wq, bytes);
+  return 0;
+}
+
+/** What a batch does about a page that failed, or that is to be verified. */
+Co<int> IaaCrypto::follow_up(Task* task, std::uint32_t wq, Operation operation, bool submitted,
+                             int error) {
+  if (operation == Operation::kCompress) {
+    if (!submitted) co_return -EINVAL;
+    if (error != 0) co_return error;
+    co_return co_await execute(task, wq, Operation::kDecompress, false, 0);
+  }
+  const bool by_software = error != 0 && error != -ENODEV && features_.decompresses_in_software;
+  if (!by_software) co_return error;
+  co_return co_await decompress_in_software(task);
 }
 
 Co<int> IaaCrypto::compress(Task* task, std::uint32_t bytes, Time after) {
@@ -210,17 +225,18 @@ Co<int> IaaCrypto::compress(Task* task, std::uint32_t bytes, Time after) {
   co_return error;
 }
 
-void IaaCrypto::submit_polled(std::uint32_t wq, Time* submitted, Batch* batch) {
+void IaaCrypto::submit_polled(std::uint32_t wq, Operation operation, Time* submitted,
+                              Batch* batch) {
   *submitted += constants_.iaa_submit;
-  idxd_->submit(wq, Operation::kCompress, *submitted, Release::kByCaller, batch);
-  count_call(wq, Operation::kCompress);
+  idxd_->submit(wq, operation, *submitted, Release::kByCaller, batch);
+  count_call(wq, operation);
 }
 
-Co<int> IaaCrypto::submit_slowly(Task* task, std::uint32_t wq, bool has_descriptor, Time* submitted,
-                                 Batch* batch) {
+Co<int> IaaCrypto::submit_slowly(Task* task, std::uint32_t wq, Operation operation,
+                                 bool has_descriptor, Time* submitted, Batch* batch) {
   co_await scheduler_->spin_until(task, *submitted);
   if (!has_descriptor) {
-    const int error = co_await wait_for_descriptor(task, wq, Operation::kCompress);
+    const int error = co_await wait_for_descriptor(task, wq, operation);
     *submitted = simulation_->now();
     if (error != 0) co_return error;
   }
@@ -229,21 +245,17 @@ Co<int> IaaCrypto::submit_slowly(Task* task, std::uint32_t wq, bool has_descript
     *submitted = simulation_->now();
     if (error != 0) co_return error;
   }
-  submit_polled(wq, submitted, batch);
+  submit_polled(wq, operation, submitted, batch);
   co_return -EINPROGRESS;
 }
 
-Co<bool> IaaCrypto::compress_batch(Task* task, std::span<const std::uint32_t> bytes,
-                                   std::span<int> errors) {
-  if (!polls()) {
-    const bool done = co_await compress_each(task, bytes, errors);
-    co_return done;
-  }
+Co<bool> IaaCrypto::run_batch(Task* task, Operation operation, std::span<const std::uint32_t> bytes,
+                              std::span<int> errors) {
   std::array<std::uint32_t, kMaxBatch> wqs{};
   std::array<Batch, kMaxBatch> batches{};
   Time end = simulation_->now();
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const std::uint32_t wq = enabled_ ? next_wq(task->cpu, Operation::kCompress) : kNoWq;
+    const std::uint32_t wq = enabled_ ? next_wq(task->cpu, operation) : kNoWq;
     wqs[i] = wq;
     errors[i] = -EINPROGRESS;
     if (wq == kNoWq) {
@@ -252,9 +264,9 @@ Co<bool> IaaCrypto::compress_batch(Task* task, std::span<const std::uint32_t> by
     }
     const bool has_descriptor = idxd_->allocate(wq);
     if (!has_descriptor || !idxd_->accepts(wq)) [[unlikely]] {
-      errors[i] = co_await submit_slowly(task, wq, has_descriptor, &end, &batches[i]);
+      errors[i] = co_await submit_slowly(task, wq, operation, has_descriptor, &end, &batches[i]);
     } else {
-      submit_polled(wq, &end, &batches[i]);
+      submit_polled(wq, operation, &end, &batches[i]);
     }
   }
   // The caller looks at one completion after the other, round and round, until it has seen all.
@@ -270,13 +282,19 @@ Co<bool> IaaCrypto::compress_batch(Task* task, std::span<const std::uint32_t> by
     if (submitted && !idxd_->completes(wqs[i], batches[i].done)) {
       co_await Scheduler::hang(task);
     }
-    errors[i] = submitted ? conclude(wqs[i], bytes[i]) : -EINVAL;
-    if (config_.verify_compress && errors[i] == 0) {
-      errors[i] = co_await execute(task, wqs[i], Operation::kDecompress, false, 0);
+    if (submitted) errors[i] = conclude(wqs[i], operation, bytes[i]);
+    if (errors[i] != 0 || config_.verify_compress) {
+      errors[i] = co_await follow_up(task, wqs[i], operation, submitted, errors[i]);
     }
     done = done && errors[i] == 0;
   }
   co_return done;
+}
+
+Co<bool> IaaCrypto::compress_batch(Task* task, std::span<const std::uint32_t> bytes,
+                                   std::span<int> errors) {
+  return polls() ? run_batch(task, Operation::kCompress, bytes, errors)
+                 : compress_each(task, bytes, errors);
 }
 
 Co<bool> IaaCrypto::compress_each(Task* task, std::span<const std::uint32_t> bytes,
@@ -307,9 +325,29 @@ Co<int> IaaCrypto::decompress(Task* task, std::uint32_t bytes) {
     if (features_.decompresses_in_software) error = co_await decompress_in_software(task);
     co_return error;
   }
+  count_decompressed(wq, bytes);
+  co_return 0;
+}
+
+void IaaCrypto::count_decompressed(std::uint32_t wq, std::uint32_t bytes) {
   counters_->total_decomp_bytes_in += bytes;
   wq_counters_[wq].decomp_bytes += bytes;
-  co_return 0;
+}
+
+Co<bool> IaaCrypto::decompress_batch(Task* task, std::span<const std::uint32_t> bytes,
+                                     std::span<int> errors) {
+  return polls() ? run_batch(task, Operation::kDecompress, bytes, errors)
+                 : decompress_each(task, bytes, errors);
+}
+
+Co<bool> IaaCrypto::decompress_each(Task* task, std::span<const std::uint32_t> bytes,
+                                    std::span<int> errors) {
+  bool done = true;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    errors[i] = co_await decompress(task, bytes[i]);
+    done = done && errors[i] == 0;
+  }
+  co_return done;
 }
 
 }  // namespace iaa_zswap::model

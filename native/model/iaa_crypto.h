@@ -44,6 +44,9 @@ class IaaCrypto {
   Co<bool> compress_batch(Task* task, std::span<const std::uint32_t> bytes, std::span<int> errors);
   /** crypto_acomp_decompress() of `bytes`. */
   Co<int> decompress(Task* task, std::uint32_t bytes);
+  /** crypto_acomp_batch_decompress(); likewise. */
+  Co<bool> decompress_batch(Task* task, std::span<const std::uint32_t> bytes,
+                            std::span<int> errors);
 
   // From outside.
   void bind(std::uint32_t wq, bool bound, std::uint32_t mapping);
@@ -67,15 +70,20 @@ class IaaCrypto {
   Co<> wait(Task* task, Batch* batch);
   Co<int> time_out(Task* task, std::uint32_t wq, bool holds_descriptor);
   Co<int> execute(Task* task, std::uint32_t wq, Operation operation, bool counted, Time after);
-  Co<int> submit_slowly(Task* task, std::uint32_t wq, bool has_descriptor, Time* submitted,
-                        Batch* batch);
+  Co<int> submit_slowly(Task* task, std::uint32_t wq, Operation operation, bool has_descriptor,
+                        Time* submitted, Batch* batch);
+  Co<bool> run_batch(Task* task, Operation operation, std::span<const std::uint32_t> bytes,
+                     std::span<int> errors);
   Co<bool> compress_each(Task* task, std::span<const std::uint32_t> bytes, std::span<int> errors);
+  Co<bool> decompress_each(Task* task, std::span<const std::uint32_t> bytes, std::span<int> errors);
   Co<int> decompress_in_software(Task* task);
 
-  void submit_polled(std::uint32_t wq, Time* submitted, Batch* batch);
+  void submit_polled(std::uint32_t wq, Operation operation, Time* submitted, Batch* batch);
   void count_call(std::uint32_t wq, Operation operation);
+  void count_decompressed(std::uint32_t wq, std::uint32_t bytes);
   int completed(std::uint32_t wq, std::uint32_t bytes);
-  int conclude(std::uint32_t wq, std::uint32_t bytes);
+  int conclude(std::uint32_t wq, Operation operation, std::uint32_t bytes);
+  Co<int> follow_up(Task* task, std::uint32_t wq, Operation operation, bool submitted, int error);
   [[nodiscard]] bool polls() const {
     return config_.sync_mode == SyncMode::kAsync && features_.polls_async;
   }

@@ -29,6 +29,16 @@ struct KernelFeatures {
   bool polls_async = false;
   /** A CPU goes round its queues for each kind of work by itself (v9), not for both together. */
   bool separate_cursors = false;
+
+  // The letter's roadmap: in no kernel here, and what comes of them are projections.
+
+  /** Folios that reclaim has taken off the LRU together are stored together: batches span them. */
+  bool reclaim_batching = false;
+  /**
+   * A fault on a page in zswap brings those around it (swapin_readahead(), 2^page-cluster pages, at
+   * most 8), decompressed in one batch where the compressor can.
+   */
+  bool swapin_batching = false;
 };
 
 /** The features of a kernel by its name, as `v9` or `mainline 6.18`; nothing for other names. */

@@ -1,6 +1,7 @@
 #include "model/memory.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace iaa_zswap::model {
@@ -54,6 +55,7 @@ Memory::Memory(const Parts& parts, Zswap* zswap, const Config& config, std::uint
       features_(config.kernel),
       constants_(config.constants),
       thp_(config.thp),
+      page_cluster_(config.machine.page_cluster),
       owners_(owners) {
   const std::uint64_t pages = std::uint64_t{parts_.folios->task_slots()} << parts_.folios->order();
   for (Owner& owner : owners_) owner.tables.resize((pages + kPmdPages - 1) / kPmdPages);
@@ -258,6 +260,10 @@ Co<bool> Memory::swap_in(Task* task, std::uint32_t owner, FolioId page) {
   }
   ++parts_.counters->pgfault;
   ++parts_.counters->pgmajfault;
+  if (features_.swapin_batching && (*parts_.folios)[page].place() == Place::kZswap) {
+    const bool came = co_await swap_in_around(task, owner, page);
+    co_return came;
+  }
   const bool read = co_await read_back(task, page);
   if (!read) {
     parts_.memcg->uncharge(1);
@@ -273,12 +279,7 @@ Co<bool> Memory::read_back(Task* task, FolioId page) {
   const Place place = folios[page].place();
   if (place == Place::kZswap) {
     const bool loaded = co_await zswap_->load(task, page, constants_.swap_in_page);
-    if (!loaded) {
-      // zswap_load() gives -EIO, and the fault VM_FAULT_SIGBUS.
-      ++parts_.counters->pages_lost;
-      if (task->death == Death::kNone) ++parts_.counters->tasks_bus_error;
-      task->death = Death::kBusError;
-    }
+    if (!loaded) tell_lost(task);
     co_return loaded;
   }
   co_await parts_.scheduler->work(task, constants_.swap_in_page, Mode::kSystem);
@@ -293,6 +294,63 @@ Co<bool> Memory::read_back(Task* task, FolioId page) {
     parts_.witness->swapped_in(folios.task_of(page), folios.first_page(page));
   }
   co_return true;
+}
+
+void Memory::tell_lost(Task* task) const {
+  // zswap_load() gives -EIO, and the fault VM_FAULT_SIGBUS.
+  ++parts_.counters->pages_lost;
+  if (task->death == Death::kNone) ++parts_.counters->tasks_bus_error;
+  task->death = Death::kBusError;
+}
+
+/** The page, and those in its window of 2^page-cluster that are in zswap's same pool. */
+Memory::ReadAhead Memory::around(std::uint32_t owner, FolioId page) const {
+  const FolioTable& folios = *parts_.folios;
+  const std::uint64_t own = folios.first_page(page);
+  const std::uint64_t window = std::min(kMaxBatch, 1U << page_cluster_);
+  const std::uint64_t begin = own / window * window;
+  const std::uint64_t all = std::uint64_t{folios.task_slots()} << folios.order();
+  ReadAhead found{.pages = {page}, .count = 1};
+  for (std::uint64_t each = begin; each < std::min(begin + window, all); ++each) {
+    const FolioId id = find(owner, each);
+    if (id == page || folios.pages_of(id) > 1 || folios[id].place() != Place::kZswap) continue;
+    if (folios[id].pool != folios[page].pool) continue;
+    found.pages.at(found.count) = id;
+    ++found.count;
+  }
+  return found;
+}
+
+Co<bool> Memory::swap_in_around(Task* task, std::uint32_t owner, FolioId page) {
+  // Charging may sleep, and others may go to the swap device meanwhile.
+  const std::uint32_t wanted = around(owner, page).count;
+  std::uint32_t charged = 1;
+  while (charged < wanted) {
+    const bool more = co_await charge(task, 1);
+    if (!more) break;
+    ++charged;
+  }
+  FolioTable& folios = *parts_.folios;
+  if (folios[page].place() != Place::kZswap) {
+    parts_.memcg->uncharge(charged);
+    co_return false;
+  }
+  ReadAhead ahead = around(owner, page);
+  ahead.count = std::min(ahead.count, charged);
+  parts_.memcg->uncharge(charged - ahead.count);
+  std::array<bool, kMaxBatch> loaded{};
+  co_await zswap_->load_together(task, std::span(ahead.pages).first(ahead.count),
+                                 constants_.swap_in_page, std::span(loaded).first(ahead.count));
+  for (std::uint32_t i = 0; i < ahead.count; ++i) {
+    if (!loaded.at(i)) {
+      parts_.memcg->uncharge(1);
+      continue;
+    }
+    parts_.swap->release(folios[ahead.pages.at(i)].where, 1);
+    map(owner, ahead.pages.at(i));
+  }
+  if (!loaded.front()) tell_lost(task);
+  co_return loaded.front();
 }
 
 // --- Charging
@@ -387,13 +445,18 @@ Co<std::uint32_t> Memory::reclaim(Task* task, std::uint32_t wanted) {
   // As often as priorities go round, kernels give up as well.
   std::uint64_t budget = 2 * lru_pages_ + target;
   std::uint32_t reclaimed = 0;
+  const bool together = features_.reclaim_batching && !parts_.content->is_zero();
   const Time begin = parts_.simulation->now();
   while (reclaimed < target && can_swap()) {
     const Isolated isolated = isolate();
     if (isolated.count == 0) break;
     std::uint32_t freed = 0;
-    for (std::uint32_t i = 0; i < isolated.count; ++i) {
-      freed += co_await page_out(task, isolated.folios.at(i));
+    if (together) {
+      freed = co_await page_out_together(task, &isolated);
+    } else {
+      for (std::uint32_t i = 0; i < isolated.count; ++i) {
+        freed += co_await page_out(task, isolated.folios.at(i));
+      }
     }
     // Folios that are freed come off the counter together.
     parts_.memcg->uncharge(freed);
@@ -498,22 +561,26 @@ void Memory::tell_swapped_out(FolioId id) const {
   }
 }
 
-Co<std::uint32_t> Memory::page_out(Task* task, FolioId id) {
-  FolioTable& folios = *parts_.folios;
-  const std::uint32_t pages = folios.pages_of(id);
-  if (folios[id].orphan != 0) co_return remove_mapping_of(task->cpu, id, Place::kNone);
+/** What has to be done before the folio is stored; pages that were freed when it is not to be. */
+std::optional<std::uint32_t> Memory::begin_page_out(Task* task, FolioId id) {
+  const FolioTable& folios = *parts_.folios;
+  if (folios[id].orphan != 0) return remove_mapping_of(task->cpu, id, Place::kNone);
   if (folios[id].wanted != 0) {
     put_back(id);
-    co_return 0;
+    return 0;
   }
-  if (!add_to_swap(task, id)) {
-    if (pages > 1) {
-      split_resident(id);
-    } else {
-      put_back(id);
-    }
-    co_return 0;
+  if (add_to_swap(task, id)) return std::nullopt;
+  if (folios.pages_of(id) > 1) {
+    split_resident(id);
+  } else {
+    put_back(id);
   }
+  return 0;
+}
+
+Co<std::uint32_t> Memory::page_out(Task* task, FolioId id) {
+  if (const auto freed = begin_page_out(task, id)) co_return *freed;
+  const std::uint32_t pages = parts_.folios->pages_of(id);
   const PageWork work = reclaim_work(pages);
   if (parts_.content->is_zero()) {
     co_await parts_.scheduler->work(task, work.alone * pages, Mode::kSystem);
@@ -523,14 +590,46 @@ Co<std::uint32_t> Memory::page_out(Task* task, FolioId id) {
   }
   const bool stored = co_await zswap_->store(task, id, work);
   if (stored) co_return remove_mapping(task->cpu, id, Place::kZswap);
+  co_return co_await page_out_elsewhere(task, id);
+}
+
+/** To the swap device, where that is allowed. */
+Co<std::uint32_t> Memory::page_out_elsewhere(Task* task, FolioId id) {
+  const FolioTable& folios = *parts_.folios;
   if (!parts_.memcg->limits().zswap_writeback) {
-    parts_.swap->release(folios[id].where, pages);
+    parts_.swap->release(folios[id].where, folios.pages_of(id));
     if (folios[id].orphan != 0) co_return remove_mapping_of(task->cpu, id, Place::kNone);
     put_back(id);
     co_return 0;
   }
   co_await write_to_swap(task, id);
   co_return remove_mapping_of(task->cpu, id, Place::kSwap);
+}
+
+/** shrink_folio_list() as the letter's roadmap has it: all swap entries first, then one store. */
+Co<std::uint32_t> Memory::page_out_together(Task* task, const Isolated* isolated) {
+  std::array<Zswap::Storing, kSwapClusterMax> storing{};
+  std::uint32_t count = 0;
+  std::uint32_t freed = 0;
+  for (std::uint32_t i = 0; i < isolated->count; ++i) {
+    const FolioId id = isolated->folios.at(i);
+    if (const auto done = begin_page_out(task, id)) {
+      freed += *done;
+    } else {
+      storing.at(count) = {.id = id, .work = reclaim_work(parts_.folios->pages_of(id))};
+      ++count;
+    }
+  }
+  co_await zswap_->store_together(task, std::span(storing).first(count));
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const FolioId id = storing.at(i).id;
+    if (storing.at(i).stored) {
+      freed += remove_mapping(task->cpu, id, Place::kZswap);
+    } else {
+      freed += co_await page_out_elsewhere(task, id);
+    }
+  }
+  co_return freed;
 }
 
 std::uint32_t Memory::remove_mapping(std::uint32_t cpu, FolioId id, Place place) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "model/config.h"
@@ -82,6 +83,12 @@ class Memory {
     std::uint64_t scanned = 0;
   };
 
+  /** Pages that come into memory together. */
+  struct ReadAhead {
+    std::array<FolioId, kMaxBatch> pages{};
+    std::uint32_t count = 0;
+  };
+
   /** A part of a task's access that lies in one slot, or in one page table without larger folios.
    */
   struct Access {
@@ -101,6 +108,9 @@ class Memory {
   Co<std::uint32_t> fault_pages(Task* task, Access access);
   Co<bool> swap_in(Task* task, std::uint32_t owner, FolioId page);
   Co<bool> read_back(Task* task, FolioId page);
+  Co<bool> swap_in_around(Task* task, std::uint32_t owner, FolioId page);
+  [[nodiscard]] ReadAhead around(std::uint32_t owner, FolioId page) const;
+  void tell_lost(Task* task) const;
   Co<bool> add_table(Task* task, std::uint32_t owner, std::uint64_t first_page);
   Co<bool> charge(Task* task, std::uint32_t pages);
   void map(std::uint32_t owner, FolioId id);
@@ -118,6 +128,9 @@ class Memory {
   [[nodiscard]] bool can_swap() const;
   Isolated isolate();
   Co<std::uint32_t> page_out(Task* task, FolioId id);
+  Co<std::uint32_t> page_out_together(Task* task, const Isolated* isolated);
+  std::optional<std::uint32_t> begin_page_out(Task* task, FolioId id);
+  Co<std::uint32_t> page_out_elsewhere(Task* task, FolioId id);
   Co<> write_to_swap(Task* task, FolioId id);
   void drop_copy(std::uint32_t cpu, FolioId id, Place place);
   void tell_swapped_out(FolioId id) const;
@@ -139,6 +152,7 @@ class Memory {
   KernelFeatures features_;
   Constants constants_;
   ThpConfig thp_;
+  std::uint32_t page_cluster_;
   std::vector<Owner> owners_;
   FolioList lru_;
   std::uint64_t lru_pages_ = 0;

@@ -209,6 +209,7 @@ std::optional<std::string> why_not(const Config& config) {
   if (config.machine.memory_pages > kMostPages || config.machine.swap_pages > kMostPages) {
     return "memory and swap are at most 2^40 pages";
   }
+  if (config.machine.page_cluster > 31) return "page-cluster is at most 31";
   // There is no anonymous folio of two pages.
   if (config.thp.order == 1 || config.thp.order > kPmdOrder)
     return "a folio's order is 0 or 2 to 9";

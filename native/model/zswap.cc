@@ -10,8 +10,13 @@ namespace {
 /** MAX_RECLAIM_RETRIES: failures after which the worker gives up. */
 constexpr std::uint32_t kWorkerFailures = 16;
 
-/** Each request of a per-CPU context has a buffer of two pages, and some bytes of its own. */
-constexpr std::uint64_t kRequestBytes = std::uint64_t{2} * kPageBytes + 102;
+/** struct crypto_acomp_ctx (mm/zswap.c): three pointers, crypto_wait of 40, mutex of 32, a bool. */
+constexpr std::uint64_t kContextBytes = 104;
+/** struct acomp_req of 6.14; iaa_crypto adds nothing to it, algorithms in software a pointer. */
+constexpr std::uint64_t kRequestBytes = 80;
+constexpr std::uint64_t kPointerBytes = 8;
+/** zswap_cpu_comp_prepare(): a buffer of two pages for each request. */
+constexpr std::uint64_t kBufferBytes = std::uint64_t{2} * kPageBytes;
 
 }  // namespace
 
@@ -154,49 +159,106 @@ bool Zswap::is_full() {
   return reached_full_;
 }
 
-Co<bool> Zswap::make_room(Task* task) {
+Co<bool> Zswap::admit(Task* task, FolioId id, PageWork work) {
+  const std::uint32_t pages = parts_.folios->pages_of(id);
+  bool may = config_.enabled && (pages == 1 || features_.large_folios);
   // obj_cgroup_may_zswap(), then shrink_memcg(): one page for each folio that comes.
   const std::uint64_t limit = parts_.memcg->limits().zswap_max;
-  if (limit == kUnlimited || stored_bytes_ / kPageBytes < limit) co_return true;
-  if (limit == 0) co_return false;
-  const bool made = co_await write_back_one(task);
-  co_return made;
+  if (may && limit != kUnlimited && stored_bytes_ / kPageBytes >= limit) {
+    may = false;
+    if (limit > 0) may = co_await write_back_one(task);
+  }
+  if (may && is_full()) {
+    wake_worker();
+    may = false;
+  }
+  if (!may) co_await parts_.scheduler->work(task, work.alone * pages, Mode::kSystem);
+  co_return may;
 }
 
 // --- Store
 
 Co<bool> Zswap::store(Task* task, FolioId id, PageWork work) {
-  const std::uint32_t pages = parts_.folios->pages_of(id);
-  bool may = config_.enabled && (pages == 1 || features_.large_folios);
-  if (may) may = co_await make_room(task);
-  if (may && is_full()) {
-    wake_worker();
-    may = false;
-  }
-  if (!may) {
-    co_await parts_.scheduler->work(task, work.alone * pages, Mode::kSystem);
-    co_return false;
-  }
+  const bool may = co_await admit(task, id, work);
+  if (!may) co_return false;
   const std::uint32_t number = current_;
   Pool* pool = pools_.at(number).get();
   ++pool->users;
   Progress progress;
-  const bool stored = co_await store_pages(task, id, pool, work, &progress);
-  if (stored) {
-    finish(id, number, progress);
-  } else {
-    forget(task->cpu, id, pool, progress);
-    if (reached_full_) wake_worker();
-  }
+  progress.failed = !co_await store_pages(task, id, pool, work, &progress);
+  const bool stored = conclude(task, id, number, progress);
   --pool->users;
   put_pool(number);
   co_return stored;
 }
 
+bool Zswap::conclude(Task* task, FolioId id, std::uint32_t pool, const Progress& progress) {
+  if (!progress.failed) {
+    finish(id, pool, progress);
+  } else {
+    forget(task->cpu, id, pools_.at(pool).get(), progress);
+    if (reached_full_) wake_worker();
+  }
+  return !progress.failed;
+}
+
+Time Zswap::entry_time() const {
+  return features_.batched_store ? constants_.zswap_entry_v9 : constants_.zswap_entry_mainline;
+}
+
+Co<> Zswap::store_together(Task* task, std::span<Storing> folios) {
+  const std::uint32_t number = current_;
+  Pool* pool = pools_.at(number).get();
+  if (pool->requests == 1) {
+    for (Storing& folio : folios) folio.stored = co_await store(task, folio.id, folio.work);
+    co_return;
+  }
+  ++pool->users;
+  std::array<Progress, kSwapClusterMax> progress{};
+  std::array<bool, kSwapClusterMax> admitted{};
+  for (std::size_t i = 0; i < folios.size(); ++i) {
+    admitted.at(i) = co_await admit(task, folios[i].id, folios[i].work);
+    progress.at(i).failed = !admitted.at(i);
+  }
+  std::size_t folio = 0;
+  std::uint32_t page = 0;
+  for (;;) {
+    std::array<BatchPage, kMaxBatch> batch{};
+    std::array<Time, kMaxBatch> contended{};
+    std::uint32_t count = 0;
+    Time alone = 0;
+    while (count < kMaxBatch && folio < folios.size()) {
+      const Storing& from = folios[folio];
+      if (progress.at(folio).failed || page == parts_.folios->pages_of(from.id)) {
+        ++folio;
+        page = 0;
+        continue;
+      }
+      batch.at(count) = {.id = from.id, .page = page, .progress = &progress.at(folio)};
+      contended.at(count) = from.work.contended;
+      alone += from.work.alone + entry_time();
+      ++count;
+      ++page;
+    }
+    if (count == 0) break;
+    co_await store_batch(task, pool, std::span(batch).first(count), alone);
+    Time stored = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (!batch.at(i).progress->failed) stored += contended.at(i);
+    }
+    co_await parts_.scheduler->spin_until(
+        task, parts_.contended->serve(parts_.simulation->now(), stored));
+  }
+  for (std::size_t i = 0; i < folios.size(); ++i) {
+    if (admitted.at(i)) folios[i].stored = conclude(task, folios[i].id, number, progress.at(i));
+  }
+  --pool->users;
+  put_pool(number);
+}
+
 Co<bool> Zswap::store_pages(Task* task, FolioId id, Pool* pool, PageWork work, Progress* progress) {
   const std::uint32_t all = parts_.folios->pages_of(id);
-  const Time alone = work.alone + (features_.batched_store ? constants_.zswap_entry_v9
-                                                           : constants_.zswap_entry_mainline);
+  const Time alone = work.alone + entry_time();
   for (std::uint32_t begin = 0; begin < all; begin += kMaxBatch) {
     const std::uint32_t pages = std::min(kMaxBatch, all - begin);
     bool stored = false;
@@ -205,7 +267,12 @@ Co<bool> Zswap::store_pages(Task* task, FolioId id, Pool* pool, PageWork work, P
     } else if (pool->requests == 1 || pages == 1) {
       stored = co_await store_by_device(task, id, pool, pages, alone, progress);
     } else {
-      stored = co_await store_batch(task, id, pool, pages, alone, progress);
+      std::array<BatchPage, kMaxBatch> batch{};
+      for (std::uint32_t i = 0; i < pages; ++i) {
+        batch.at(i) = {.id = id, .page = begin + i, .progress = progress};
+      }
+      co_await store_batch(task, pool, std::span(batch).first(pages), alone * pages);
+      stored = !progress->failed;
     }
     if (!stored) co_return false;
     co_await parts_.scheduler->spin_until(
@@ -214,28 +281,30 @@ Co<bool> Zswap::store_pages(Task* task, FolioId id, Pool* pool, PageWork work, P
   co_return true;
 }
 
-Co<bool> Zswap::store_batch(Task* task, FolioId id, Pool* pool, std::uint32_t pages, Time work,
-                            Progress* progress) {
+Co<> Zswap::store_batch(Task* task, Pool* pool, std::span<const BatchPage> pages, Time work) {
   std::array<std::uint32_t, kMaxBatch> bytes{};
   std::array<int, kMaxBatch> errors{};
-  for (std::uint32_t i = 0; i < pages; ++i) {
-    bytes.at(i) = content_bytes(*pool, id, progress->pages + i);
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    bytes.at(i) = content_bytes(*pool, pages[i].id, pages[i].page);
   }
   Context* context = try_lock(task, pool);
   if (context == nullptr) context = co_await lock(task, pool);
-  const bool done = co_await parts_.iaa->compress_batch(task, std::span(bytes).first(pages),
-                                                        std::span(errors).first(pages));
-  co_await parts_.scheduler->work(task, work * pages, Mode::kSystem);
+  const bool done = co_await parts_.iaa->compress_batch(task, std::span(bytes).first(pages.size()),
+                                                        std::span(errors).first(pages.size()));
+  co_await parts_.scheduler->work(task, work, Mode::kSystem);
   unlock(context);
   if (!done && !keeps_incompressible()) {
-    parts_.counters->reject_compress_fail += static_cast<std::uint64_t>(
-        std::ranges::count_if(errors, [](int error) { return error != 0; }));
-    co_return false;
+    for (std::size_t i = 0; i < pages.size(); ++i) {
+      if (errors.at(i) == 0) continue;
+      ++parts_.counters->reject_compress_fail;
+      pages[i].progress->failed = true;
+    }
   }
-  for (std::uint32_t i = 0; i < pages; ++i) {
-    if (!keep_page(task, pool, bytes.at(i), errors.at(i), progress)) co_return false;
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    Progress* progress = pages[i].progress;
+    if (progress->failed) continue;
+    progress->failed = !keep_page(task, pool, bytes.at(i), errors.at(i), progress);
   }
-  co_return true;
 }
 
 Co<bool> Zswap::store_by_device(Task* task, FolioId id, Pool* pool, std::uint32_t pages, Time work,
@@ -389,17 +458,57 @@ void Zswap::split(FolioId slot) {
 
 // --- Load and writeback
 
+bool Zswap::is_copied(std::uint32_t bytes) const {
+  return bytes == kPageBytes && features_.stores_incompressible;
+}
+
 Co<int> Zswap::decompress(Task* task, Pool* pool, std::uint32_t bytes, Time work) {
   Context* context = try_lock(task, pool);
   if (context == nullptr) context = co_await lock(task, pool);
   int error = 0;
-  const bool copied = bytes == kPageBytes && features_.stores_incompressible;
+  const bool copied = is_copied(bytes);
   const bool by_device = !copied && pool->compressor == Compressor::kDeflateIaa;
   const Time time = copied || by_device ? 0 : software_time(pool->compressor, false);
   co_await parts_.scheduler->work(task, work + time, Mode::kSystem);
   if (by_device) error = co_await parts_.iaa->decompress(task, bytes);
   unlock(context);
   co_return error;
+}
+
+Co<> Zswap::decompress_batch(Task* task, Pool* pool, std::span<const FolioId> pages, Time work,
+                             std::span<int> errors) {
+  std::array<std::uint32_t, kMaxBatch> bytes{};
+  std::array<int, kMaxBatch> found{};
+  std::uint32_t count = 0;
+  for (const FolioId page : pages) {
+    const std::uint32_t size = (*parts_.folios)[page].bytes;
+    if (!is_copied(size)) bytes.at(count++) = size;
+  }
+  Context* context = try_lock(task, pool);
+  if (context == nullptr) context = co_await lock(task, pool);
+  co_await parts_.scheduler->work(task, work * static_cast<Time>(pages.size()), Mode::kSystem);
+  co_await parts_.iaa->decompress_batch(task, std::span(bytes).first(count),
+                                        std::span(found).first(count));
+  unlock(context);
+  count = 0;
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    errors[i] = is_copied((*parts_.folios)[pages[i]].bytes) ? 0 : found.at(count++);
+  }
+}
+
+bool Zswap::conclude_load(Task* task, FolioId page, int error) {
+  FolioTable& folios = *parts_.folios;
+  if (error != 0) {
+    ++parts_.counters->decompress_fail;
+    folios.push_first(lru_, page);
+    return false;
+  }
+  ++parts_.counters->zswpin;
+  if (parts_.witness != nullptr) {
+    parts_.witness->loaded(folios.task_of(page), folios.first_page(page));
+  }
+  free_entries(task->cpu, page);
+  return true;
 }
 
 Co<bool> Zswap::load(Task* task, FolioId page, Time page_work) {
@@ -411,17 +520,27 @@ Co<bool> Zswap::load(Task* task, FolioId page, Time page_work) {
   ++pool->users;
   const int error = co_await decompress(task, pool, folios[page].bytes, page_work);
   --pool->users;
-  if (error != 0) {
-    ++parts_.counters->decompress_fail;
-    folios.push_first(lru_, page);
-    co_return false;
+  co_return conclude_load(task, page, error);
+}
+
+Co<> Zswap::load_together(Task* task, std::span<const FolioId> pages, Time page_work,
+                          std::span<bool> loaded) {
+  FolioTable& folios = *parts_.folios;
+  for (const FolioId page : pages) folios.remove(lru_, page);
+  Pool* pool = pools_.at(folios[pages.front()].pool).get();
+  ++pool->users;
+  std::array<int, kMaxBatch> errors{};
+  if (pool->requests > 1 && pages.size() > 1) {
+    co_await decompress_batch(task, pool, pages, page_work, std::span(errors).first(pages.size()));
+  } else {
+    for (std::size_t i = 0; i < pages.size(); ++i) {
+      errors.at(i) = co_await decompress(task, pool, folios[pages[i]].bytes, page_work);
+    }
   }
-  ++parts_.counters->zswpin;
-  if (parts_.witness != nullptr) {
-    parts_.witness->loaded(folios.task_of(page), folios.first_page(page));
+  --pool->users;
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    loaded[i] = conclude_load(task, pages[i], errors.at(i));
   }
-  free_entries(task->cpu, page);
-  co_return true;
 }
 
 FolioId Zswap::oldest_unreferenced() {
@@ -520,13 +639,21 @@ std::uint32_t Zswap::pools() const {
       std::ranges::count_if(pools_, [](const auto& pool) { return pool != nullptr; }));
 }
 
+std::uint64_t Zswap::context_bytes(const Pool& pool) const {
+  std::uint64_t request = kRequestBytes + kBufferBytes;
+  if (pool.compressor != Compressor::kDeflateIaa) request += kPointerBytes;
+  // reqs and buffers are arrays since v9.
+  if (features_.batched_store) request += 2 * kPointerBytes;
+  return kContextBytes + pool.requests * request;
+}
+
 std::uint64_t Zswap::context_bytes() const {
   std::uint64_t bytes = 0;
   for (const std::unique_ptr<Pool>& pool : pools_) {
     if (pool == nullptr) continue;
     // The worker's is on some CPU and counted there.
     for (std::uint32_t cpu = 0; cpu < parts_.scheduler->worker_cpu(); ++cpu) {
-      if (pool->contexts[cpu].ready) bytes += pool->requests * kRequestBytes;
+      if (pool->contexts[cpu].ready) bytes += context_bytes(*pool);
     }
   }
   return bytes;

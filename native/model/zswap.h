@@ -61,6 +61,15 @@ class Zswap {
    * kept as they are for another reason than their content.
    */
   Co<bool> store(Task* task, FolioId id, PageWork work);
+  /** A folio that is stored with others. */
+  struct Storing {
+    FolioId id = kNoFolio;
+    PageWork work{};
+    /** What store() would give. */
+    bool stored = false;
+  };
+  /** The same for up to 32 folios, whose pages share the batches of a compressor that has them. */
+  Co<> store_together(Task* task, std::span<Storing> folios);
   /** Stored pages become candidates of writeback. */
   void add_to_lru(FolioId id) { parts_.folios->push_first(lru_, id); }
 
@@ -69,6 +78,9 @@ class Zswap {
    * true, and still there otherwise.
    */
   Co<bool> load(Task* task, FolioId page, Time page_work);
+  /** The same for several of one pool, in a batch where its compressor has them. */
+  Co<> load_together(Task* task, std::span<const FolioId> pages, Time page_work,
+                     std::span<bool> loaded);
 
   /** zswap_invalidate() for all pages of a record that is in zswap. */
   void invalidate(std::uint32_t cpu, FolioId id) {
@@ -129,12 +141,21 @@ class Zswap {
     std::uint32_t bytes = 0;
     /** Kept as they are although they would compress: the compressor failed. */
     std::bitset<kPmdPages> irregular;
+    bool failed = false;
+  };
+
+  /** A page that goes to the compressor with others. */
+  struct BatchPage {
+    FolioId id = kNoFolio;
+    std::uint32_t page = 0;
+    /** Of its folio. */
+    Progress* progress = nullptr;
   };
 
   bool is_full();
   [[nodiscard]] std::uint64_t max_pages() const;
   [[nodiscard]] std::uint64_t accept_pages() const;
-  Co<bool> make_room(Task* task);
+  Co<bool> admit(Task* task, FolioId id, PageWork work);
 
   void make_current(Compressor compressor);
   void put_pool(std::uint32_t number);
@@ -147,11 +168,13 @@ class Zswap {
   /** What the page takes when nothing goes wrong. */
   [[nodiscard]] std::uint32_t regular_bytes(const Pool& pool, FolioId id, std::uint32_t page) const;
   [[nodiscard]] Time software_time(Compressor compressor, bool compress) const;
+  [[nodiscard]] Time entry_time() const;
   [[nodiscard]] bool keeps_incompressible() const;
+  /** Of one CPU. */
+  [[nodiscard]] std::uint64_t context_bytes(const Pool& pool) const;
 
   Co<bool> store_pages(Task* task, FolioId id, Pool* pool, PageWork work, Progress* progress);
-  Co<bool> store_batch(Task* task, FolioId id, Pool* pool, std::uint32_t pages, Time work,
-                       Progress* progress);
+  Co<> store_batch(Task* task, Pool* pool, std::span<const BatchPage> pages, Time work);
   Co<bool> store_by_device(Task* task, FolioId id, Pool* pool, std::uint32_t pages, Time work,
                            Progress* progress);
   Co<bool> store_by_software(Task* task, FolioId id, Pool* pool, std::uint32_t pages, Time work,
@@ -159,12 +182,17 @@ class Zswap {
   bool keep_page(Task* task, Pool* pool, std::uint32_t bytes, int error, Progress* progress);
   bool keep_software_pages(Task* task, FolioId id, Pool* pool, std::uint32_t pages,
                            Progress* progress);
+  bool conclude(Task* task, FolioId id, std::uint32_t pool, const Progress& progress);
   void finish(FolioId id, std::uint32_t pool, const Progress& progress);
   void forget(std::uint32_t cpu, FolioId id, Pool* pool, const Progress& progress);
   void free_entries(std::uint32_t cpu, FolioId id);
   void free_entry(Pool* pool, std::uint32_t bytes);
 
   Co<int> decompress(Task* task, Pool* pool, std::uint32_t bytes, Time work);
+  Co<> decompress_batch(Task* task, Pool* pool, std::span<const FolioId> pages, Time work,
+                        std::span<int> errors);
+  [[nodiscard]] bool is_copied(std::uint32_t bytes) const;
+  bool conclude_load(Task* task, FolioId page, int error);
   Co<bool> write_back_one(Task* task);
   FolioId oldest_unreferenced();
   void forget_orphan(std::uint32_t cpu, FolioId id);

@@ -212,7 +212,7 @@ void read_kernel(Fields fields, Config* config) {
   if (!features) fields.refuse("name");
   config->kernel = features.value_or(model::KernelFeatures{});
   Fields switches = fields.object("switches");
-  const std::array<std::pair<const char*, bool model::KernelFeatures::*>, 9> known = {{
+  const std::array<std::pair<const char*, bool model::KernelFeatures::*>, 11> known = {{
       {"largeFolios", &model::KernelFeatures::large_folios},
       {"exactCharge", &model::KernelFeatures::exact_charge},
       {"batchedStore", &model::KernelFeatures::batched_store},
@@ -222,6 +222,8 @@ void read_kernel(Fields fields, Config* config) {
       {"decompressesInSoftware", &model::KernelFeatures::decompresses_in_software},
       {"pollsAsync", &model::KernelFeatures::polls_async},
       {"separateCursors", &model::KernelFeatures::separate_cursors},
+      {"reclaimBatching", &model::KernelFeatures::reclaim_batching},
+      {"swapinBatching", &model::KernelFeatures::swapin_batching},
   }};
   switches.all([&](const std::string& given) {
     for (const auto& [each, feature] : known) {
@@ -282,6 +284,7 @@ void read_memory(Fields fields, Config* config) {
   machine.number("cpus", &config->machine.cpus);
   machine.number("memoryPages", &config->machine.memory_pages);
   machine.number("swapPages", &config->machine.swap_pages);
+  machine.number("pageCluster", &config->machine.page_cluster);
   Fields zswap = fields.object("zswap");
   zswap.boolean("enabled", &config->zswap.enabled);
   config->zswap.compressor = compressor(zswap, "compressor");

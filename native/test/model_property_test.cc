@@ -188,6 +188,9 @@ class Script {
     config_.seed = seed;
     config_.kernel = test::present(model::kernel_features(kKernels.at(below(kKernels.size()))));
     if (chance(4)) config_.kernel.batched_store = chance(2);
+    config_.kernel.reclaim_batching = chance(3);
+    config_.kernel.swapin_batching = chance(3);
+    config_.machine.page_cluster = below(5);
     config_.machine.cpus = 1 + below(5);
     config_.thp.order = std::array{0U, 2U, 4U}.at(below(3));
     config_.thp.defrag = static_cast<model::Defrag>(below(3));

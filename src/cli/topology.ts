@@ -125,6 +125,9 @@ function mappingLines(mapping: Mapping | undefined): string[] {
         ? "the driver's own"
         : 'of their numbers; the driver counts in the order of binding, which only its statistics show'
     })`,
+    ...(mapping.tableBytes === undefined
+      ? []
+      : [`  the driver's tables take ${(mapping.tableBytes / 1024).toFixed(1)} KiB`]),
   ];
   const compress = useLines(mapping, 'compress');
   const decompress = useLines(mapping, 'decompress');

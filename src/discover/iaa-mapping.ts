@@ -1,5 +1,6 @@
 import { iaaDriver } from '../kernel/iaa-crypto.js';
 import { type CpuMapping, type MappedDevice, type MappingVariant, mapCpus } from '../kernel/iaa-mapping.js';
+import { mappingTableBytes } from '../kernel/iaa-mapping-memory.js';
 import { chooseVariant } from '../kernel/iaa-mapping-variant.js';
 import type { CpuTopology, IaaState, Inventory } from './inventory.js';
 
@@ -15,6 +16,8 @@ export interface Mapping {
   readonly orderKnown: boolean;
   /** By CPU; empty while no WQ is bound to the driver. */
   readonly cpus: readonly CpuMapping[];
+  /** What the driver's tables take; undefined without a variant or max_work_queues. */
+  readonly tableBytes: number | undefined;
 }
 
 /**
@@ -28,7 +31,7 @@ export function mappingOf(inventory: Inventory, bound?: readonly MappedDevice[])
   const { variant, source } = chooseVariant(kernel.release, Object.keys(iaa.driverAttributes ?? {}));
   const { devices, orderKnown } =
     bound === undefined ? boundDevices(iaa) : { devices: bound, orderKnown: true };
-  const none = { variant, source, devices, orderKnown, cpus: [] };
+  const none = { variant, source, devices, orderKnown, cpus: [], tableBytes: undefined };
   if (variant === undefined) return none;
   const packages = [...new Set(Object.values(cpu.packageOf))].sort((a, b) => a - b);
   if (variant === 'package' && iaa.coresPerPackage === undefined) {
@@ -49,7 +52,16 @@ export function mappingOf(inventory: Inventory, bound?: readonly MappedDevice[])
     distributeComps: iaa.driverAttributes?.['distribute_comps'] === '1',
     distributeDecomps: iaa.driverAttributes?.['distribute_decomps'] === '1',
   };
-  return { variant, source, devices, orderKnown, cpus: mapCpus(variant, machine, devices, settings) };
+  const deviceWqs = iaa.devices.find(({ name }) => name === devices[0]?.name)?.maxWorkQueues;
+  return {
+    variant,
+    source,
+    devices,
+    orderKnown,
+    cpus: mapCpus(variant, machine, devices, settings),
+    tableBytes:
+      deviceWqs === undefined ? undefined : mappingTableBytes(variant, machine, devices.length, deviceWqs),
+  };
 }
 
 /** The devices with WQs bound to the driver. The order of the WQs in a device is taken to be that of their numbers. */

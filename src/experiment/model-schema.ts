@@ -16,6 +16,9 @@ const switches = z.strictObject({
   decompresses_in_software: z.boolean().optional(),
   polls_async: z.boolean().optional(),
   separate_cursors: z.boolean().optional(),
+  // In no kernel: study/projections.ts marks what comes of them.
+  reclaim_batching: z.boolean().optional(),
+  swapin_batching: z.boolean().optional(),
 });
 
 const limit = z.union([z.literal('max'), sizeBytes]);

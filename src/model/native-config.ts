@@ -108,6 +108,7 @@ export function nativeConfig(settings: ModelSettings): NativeModelConfig {
       cpus: cpus.possibleCpus,
       memoryPages: Math.floor(machine.memoryBytes / pageBytes),
       swapPages: Math.floor(machine.swapBytes / pageBytes),
+      pageCluster: 3,
     },
     iaa: {
       devices: byDevice.map(() => ({ groupEngines: [machine.enginesPerIaa] })),

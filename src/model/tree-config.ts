@@ -5,6 +5,7 @@ import { RequirementError } from '../errors.js';
 import type { ModelRun, OutsideEvent } from '../host/model-control.js';
 import { iaaDriver } from '../kernel/iaa-crypto.js';
 import { type MappedDevice, mapCpus } from '../kernel/iaa-mapping.js';
+import { vmSysctl } from '../kernel/sysctl.js';
 import { zsmallocClasses } from '../kernel/zsmalloc.js';
 import type { NativeModelConfig, NativeModelEvent, NativeModelMapping } from '../native/surface.js';
 import type { WqPlace } from './counter-files.js';
@@ -62,6 +63,7 @@ export function treeConfig(sources: ConfigSources): TreeConfig {
         cpus: inventory.cpu.possible.length,
         memoryPages: Math.floor((inventory.memory?.totalBytes ?? 0) / pageBytes),
         swapPages: inventory.swap.reduce((sum, { sizeKiB }) => sum + Math.floor(sizeKiB / 4), 0),
+        pageCluster: Number(inventory.attributes[vmSysctl('page-cluster')] ?? 3),
       },
       iaa: {
         devices: devices.map(({ name }) => ({ groupEngines: groups(name) })),

@@ -186,7 +186,13 @@ export interface NativeModelConfig {
   readonly kernel: { readonly name: string; readonly switches: Readonly<Record<string, boolean>> };
   /** Constants that have another value than their default, by name. */
   readonly constants: Readonly<Record<string, number>>;
-  readonly machine: { readonly cpus: number; readonly memoryPages: number; readonly swapPages: number };
+  readonly machine: {
+    readonly cpus: number;
+    readonly memoryPages: number;
+    readonly swapPages: number;
+    /** vm.page-cluster, which only the switch swapinBatching looks at. */
+    readonly pageCluster: number;
+  };
   readonly iaa: {
     readonly devices: readonly { readonly groupEngines: readonly number[] }[];
     readonly wqs: readonly {

@@ -28,14 +28,16 @@ export function planModel(planner: Planner, inventory: Inventory, experiment: Ex
 }
 
 /** Keys that are set and that the model has no mechanism for. */
-function withoutEffect({ vm, thp, zswap, cgroup }: Experiment): string[] {
+function withoutEffect({ vm, thp, zswap, cgroup, model }: Experiment): string[] {
   const keys = (part: string, values: object): string[] =>
     Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [`${part}.${key}`]));
   const { 'page-cluster': pageCluster, ...sysctls } = vm;
   const { defrag: _defrag, ...switches } = thp;
   return [
-    // It reads single pages from swap, which is what 0 asks for.
-    ...(pageCluster === undefined || pageCluster === 0 ? [] : ['vm.page-cluster']),
+    // It reads single pages from swap, which is what 0 asks for, but where it is told to read ahead.
+    ...(pageCluster === undefined || pageCluster === 0 || model?.switches?.swapin_batching === true
+      ? []
+      : ['vm.page-cluster']),
     ...keys('vm', sysctls),
     ...keys('thp', switches),
     ...(zswap.shrinker_enabled === true ? ['zswap.shrinker_enabled'] : []),

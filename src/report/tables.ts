@@ -5,6 +5,7 @@ import {
   type MeasuredSet,
   type NamedCell,
 } from '../study/cells.js';
+import { printedSource } from '../study/projections.js';
 import { type AnyCell, derivedRows, iaaRows, isBuild, type Row, rowsOf, spreadRows } from './rows.js';
 import { type Change, type Column, folioTitle, renderTable, type Table } from './table.js';
 import { formatValue } from './value.js';
@@ -19,17 +20,14 @@ type Cells = readonly [AnyCell, ...AnyCell[]];
  */
 export function letterTables(set: CellSet | MeasuredSet, against?: CellSet): string {
   const { source } = set;
-  const sources = [
-    `source: ${source}${'machine' in set ? ` (${set.machine})` : ''}`,
-    ...(against === undefined ? [] : [`beside: ${against.source}`]),
-  ];
+  const machine = 'machine' in set ? ` (${set.machine})` : '';
   return groups(set.cells, ({ experiment, workload, folio, settings }: AnyCell) =>
     JSON.stringify([experiment, workload, folio, settings]),
   )
     .flatMap((cells) =>
       isBuild(cells[0].workload) || !severalKernels(cells) ? [cells] : groups(cells, compressorOf),
     )
-    .map((cells) => renderTable(tableOf(cells, source, sources, against)))
+    .map((cells) => renderTable(tableOf(cells, source, machine, against)))
     .join('\n');
 }
 
@@ -47,12 +45,7 @@ function groups(cells: readonly AnyCell[], keyOf: (cell: AnyCell) => string): Ce
   return [...found.values()];
 }
 
-function tableOf(
-  cells: Cells,
-  source: string,
-  sources: readonly string[],
-  against: CellSet | undefined,
-): Table {
+function tableOf(cells: Cells, source: string, machine: string, against: CellSet | undefined): Table {
   const [{ experiment, workload, folio, settings = {}, compressor }] = cells;
   const kernels = severalKernels(cells);
   const measured = cells.filter((cell): cell is AnyCell & MeasuredCell => cell.n !== undefined);
@@ -80,7 +73,12 @@ function tableOf(
       ...(kernels && !isBuild(cells[0].workload) ? [compressor] : []),
       ...Object.entries(settings).map(([path, name]) => `${path} ${name}`),
     ].join(': '),
-    sources,
+    sources: [
+      `source: ${printedSource(source, cells)}${machine}`,
+      ...(against === undefined
+        ? []
+        : [`beside: ${printedSource(against.source, cells.flatMap(counterparts))}`]),
+    ],
     withKernels: kernels || against !== undefined,
     columns: cells.flatMap((cell) => [
       { ...columnOf(cell), ...(against === undefined ? {} : { origin: own }) },

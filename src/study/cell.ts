@@ -19,6 +19,8 @@ export interface CellResult {
   readonly batches: boolean;
   /** What ran, as `usemem -n 30 10g`. */
   readonly command: string;
+  /** Mechanisms of the letter's roadmap that the model had; not there without. */
+  readonly projections?: readonly string[];
   readonly state: CellData['state'];
   readonly failure: string | undefined;
   readonly values: Values;
@@ -40,7 +42,7 @@ const foreignLimit = 0.01;
 export function studyCell(
   data: CellData,
   experiment: Recorded<Experiment>,
-): Omit<CellResult, 'kernel' | 'batches' | 'command'> {
+): Omit<CellResult, 'kernel' | 'batches' | 'command' | 'projections'> {
   const { cell, state, failure } = data;
   const result = { cell, state, failure };
   if (data.before === undefined || data.after === undefined || data.exit === undefined) {

@@ -17,6 +17,8 @@ export interface NamedCell {
   readonly store: 'sequential' | 'batch' | undefined;
   /** Values of the axes that are keys of the experiment, by their paths; not there without such axes. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Mechanisms of the letter's roadmap: the values are projections of a model; not there without. */
+  readonly projections?: readonly string[];
   readonly values: Values;
 }
 
@@ -84,6 +86,7 @@ export function measuredSet(results: readonly Result[]): MeasuredSet {
         cell.kernel,
         cell.batches,
         cell.command,
+        cell.projections,
       ]);
       const group = groups.get(key) ?? { result, cells: [] };
       group.cells.push(cell);
@@ -112,6 +115,7 @@ function measuredCell({ experiment, workload }: Result, cells: readonly CellResu
     // Only IAA's acomp takes batches, and only with the driver of the patches (v9 11/19).
     store: isIaaCompressor(compressor) && first.batches ? 'batch' : 'sequential',
     ...(Object.keys(settings).length === 0 ? {} : { settings }),
+    ...(first.projections === undefined ? {} : { projections: first.projections }),
     values: Object.fromEntries(samples.map(([key, values]) => [key, median(values) ?? Number.NaN])),
     experiment,
     command: first.command,
@@ -162,13 +166,15 @@ export function parseCellSet(text: string, path: string): CellSet {
   return {
     source,
     cells: cells.map((cell): NamedCell => {
-      const { workload, folio, compressor, kernel, store, values } = object(cell) ?? {};
+      const { workload, folio, compressor, kernel, store, projections, values } = object(cell) ?? {};
       const words = [workload, folio, compressor, kernel];
       const [work = '', size = '', name = '', release = ''] = words.map((word) =>
         typeof word === 'string' ? word : fail(cell, 'a cell with workload, folio, compressor and kernel'),
       );
       if (store !== undefined && store !== 'sequential' && store !== 'batch')
         fail(store, 'sequential or batch');
+      const areWords = Array.isArray(projections) && projections.every((word) => typeof word === 'string');
+      if (projections !== undefined && !areWords) fail(projections, 'names of projections');
       const numbers = Object.entries(object(values) ?? fail(cell, 'a cell with values'));
       for (const [, value] of numbers) if (!Number.isFinite(value)) fail(value, 'a number');
       return {
@@ -177,6 +183,7 @@ export function parseCellSet(text: string, path: string): CellSet {
         compressor: name,
         kernel: release,
         store: store as NamedCell['store'],
+        ...(projections === undefined ? {} : { projections: projections as string[] }),
         values: Object.fromEntries(numbers) as Values,
       };
     }),

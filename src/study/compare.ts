@@ -7,6 +7,7 @@ import {
   type SampledSet,
   valuesOf,
 } from './points.js';
+import { printedSource } from './projections.js';
 import { median, medianInterval } from './statistics.js';
 
 /** A difference counts as one when equal sides would show it in fewer than one of twenty comparisons. */
@@ -90,7 +91,10 @@ export function compare(base: SampledSet, changed: SampledSet): Comparison {
   return {
     base: base.name,
     new: changed.name,
-    source: base.source,
+    source: printedSource(
+      base.source,
+      workloads.flatMap(({ points }) => points.flatMap((point) => [point.base, point.new])),
+    ),
     machine: base.machine,
     workloads: workloads.map(({ points, ...workload }) => ({
       ...workload,

@@ -12,6 +12,8 @@ export interface SampledCell {
   readonly settings?: Readonly<Record<string, string>>;
   /** What ran, as `usemem -n 30 10g`; where it is known, cells that ran another do not compare. */
   readonly command?: string;
+  /** Mechanisms of the letter's roadmap that its model had. */
+  readonly projections?: readonly string[];
   readonly samples: Readonly<Record<string, readonly number[]>>;
 }
 

@@ -2,6 +2,7 @@ import type { RunRecord } from '../collect/record.js';
 import type { Source } from '../discover/inventory.js';
 import { experimentOf } from '../experiment/cells.js';
 import { type CellResult, studyCell } from './cell.js';
+import { projectionsOf } from './projections.js';
 import { workloadName } from './workload.js';
 
 /** What a record means: where its numbers come from, and each cell's. */
@@ -39,8 +40,11 @@ export function study(record: RunRecord): Result {
     workload: workloadName(experiment.workload),
     cells: record.cells.map((cell) => {
       const inventory = sessions[cell.session]?.inventory;
+      const own = experimentOf(experiment, cell.cell);
+      const projections = projectionsOf(own);
       return {
-        ...studyCell(cell, experimentOf(experiment, cell.cell)),
+        ...studyCell(cell, own),
+        ...(projections.length === 0 ? {} : { projections }),
         kernel: cell.cell.kernel ?? inventory?.kernel.release ?? 'unknown',
         command: [basename(cell.argv[0] ?? ''), ...cell.argv.slice(1)].join(' '),
         batches: Object.keys(inventory?.iaa?.driverAttributes ?? {}).some((name) =>

@@ -118,6 +118,9 @@ test('switches, constants and events change what happens', async () => {
   const other = async (changes: Partial<NativeModelConfig>) =>
     assert.notEqual(await everything({ ...config, ...changes }), plain);
   await other({ kernel: { name: 'v9', switches: { batchedStore: false } } });
+  // Only a switch of the roadmap looks at it.
+  const same = { ...config, machine: { ...config.machine, pageCluster: 0 } };
+  assert.equal(await everything(same), plain);
   await other({ constants: { iaa_service: 2000 } });
   await other({ events: [{ kind: 'compressor', subject: 0, value: 'zstd', timeNs: 20e6 }] });
   await other({ events: [{ kind: 'memory-high', subject: 0, value: undefined, timeNs: 20e6 }] });
@@ -140,6 +143,7 @@ const numbers = [
   'machine.cpus',
   'machine.memoryPages',
   'machine.swapPages',
+  'machine.pageCluster',
   'iaa.devices.0.groupEngines.0',
   'iaa.wqs.0.device',
   'iaa.wqs.0.size',

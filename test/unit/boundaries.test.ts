@@ -107,7 +107,10 @@ const mayImport: Readonly<
     ],
     types: ['collect', 'discover', 'experiment'],
   },
-  report: { values: ['study/aa', 'study/cells', 'study/compare', 'study/gate'], types: ['study'] },
+  report: {
+    values: ['study/aa', 'study/cells', 'study/compare', 'study/gate', 'study/projections'],
+    types: ['study'],
+  },
   experiment: {
     values: [
       'errors',

@@ -4,7 +4,15 @@ import { type TestContext, test } from 'node:test';
 import type { CellData } from '../../../src/collect/record.js';
 import { parseFlatKeyed } from '../../../src/kernel/flat-keyed.js';
 import { parseIaaStatistics } from '../../../src/kernel/iaa-crypto.js';
+import { mappingTableBytes } from '../../../src/kernel/iaa-mapping-memory.js';
+import { mappedMachine, shippedMachine } from '../../../src/model/machine.js';
+import { nativeConfig } from '../../../src/model/native-config.js';
+import { runModel } from '../../../src/model/run.js';
+import { letterTables } from '../../../src/report/tables.js';
 import type { CellResult } from '../../../src/study/cell.js';
+import { measuredSet } from '../../../src/study/cells.js';
+import { compare } from '../../../src/study/compare.js';
+import { sampledSet } from '../../../src/study/sampled.js';
 import { runModelled, shipped } from '../../support/modelled.js';
 import { tempDirectory } from '../../support/temp-directory.js';
 
@@ -15,7 +23,7 @@ async function whatIf(t: TestContext, name: string, machine = 'spr-2s') {
     tempDirectory(t),
   );
   assert.equal(outcome.cellsFailed, 0, 'nothing hangs, nothing dies');
-  return { record, cells: result.cells };
+  return { record, result, cells: result.cells };
 }
 
 /** The cell with these values of its axes, or on this kernel. */
@@ -89,6 +97,43 @@ test('nodes: three nodes a package overuse one device and idle the others, packa
   assert.ok(Math.max(...byPackages) < 1.1 * Math.min(...byPackages), byPackages.join(' '));
 });
 
+test('nodes: v9 keeps no tables of each CPU, 11.5 KiB less for 384; a context of zswap is 64.85 or 8.2 KiB', async () => {
+  const machine = shippedMachine('gnr-2s-6n');
+  const cpus = mappedMachine(machine);
+  assert.equal(cpus.possibleCpus, 384);
+  const [byNodes, byPackages] = (['node-restarting', 'package'] as const).map((variant) =>
+    mappingTableBytes(variant, cpus, 8, 8),
+  );
+  // The letter says 140 MiB less: 373 KiB a CPU, where a CPU's table has 24 bytes and 8 pointers.
+  assert.deepEqual([byNodes, byPackages], [384 * 88, 2 * (384 * 24 + 2 * 544 + 8 * 88)]);
+  for (const [compressor, kilobytes] of [
+    ['deflate-iaa', 64.8],
+    ['zstd', 8.2],
+  ] as const) {
+    const { counters } = await runModel(
+      nativeConfig({
+        machine,
+        kernel: 'v9',
+        compressor,
+        folioOrder: 4,
+        wqs: [{ size: 128 }],
+        content: 'counter',
+        workload: {
+          kind: 'usemem',
+          tasks: 1,
+          bindInterval: 1,
+          taskPages: 16,
+          unitPages: 16,
+          stepBytes: 8,
+          sleepNs: 0,
+        },
+      }),
+    );
+    const context = (counters['model.context_bytes'] ?? 0) / 384 / 1024;
+    assert.ok(Math.abs(context - kilobytes) < 0.06, `${compressor}: ${context}`);
+  }
+});
+
 test('one IAA for 48 cores: v9 gives pages up that get no descriptor, others wait; neither hangs', async (t) => {
   const { cells } = await whatIf(t, 'one-iaa');
   const bounded = cellWith(cells, { 'model.switches.bounded_descriptors': 'true' });
@@ -141,4 +186,33 @@ test('zstd does not lose with batches of 8, whatever the folio size', async (t) 
     assert.ok(throughput(batched) >= 0.995 * throughput(single));
     assert.ok(value(batched, 'sys_s') <= value(single, 'sys_s'));
   }
+});
+
+test('reclaim batching, a projection: the smaller the folios the more it brings, and 64K folios nothing', async (t) => {
+  const { cells, result } = await whatIf(t, 'reclaim-batching');
+  const gains = ['4kB', '16kB', '64kB'].map((folio) => {
+    const [off, on] = ['false', 'true'].map((switched) =>
+      cellWith(cells, { folio, 'model.switches.reclaim_batching': switched }),
+    ) as [CellResult, CellResult];
+    assert.deepEqual([...off.invalid, ...on.invalid], []);
+    assert.deepEqual([off.projections, on.projections], [undefined, ['reclaim batching']]);
+    if (folio === '64kB') assert.deepEqual(on.values, off.values);
+    return throughput(on) / throughput(off);
+  }) as [number, number, number];
+  assert.ok(gains[0] > gains[1] && gains[1] > 1 && gains[2] === 1, gains.join(' '));
+
+  // Wherever its numbers are printed, and nowhere else.
+  const tables = letterTables(measuredSet([result])).split(/(?=^ \S.*reclaim_batching)/m);
+  const sourceOf = (switched: boolean): string[] =>
+    tables
+      .filter((table) => table.includes(`reclaim_batching ${switched}:`))
+      .flatMap((table) => table.match(/source: \S+ \([a-z ]+: [a-z ]+\)|source: \S+/g) ?? []);
+  assert.deepEqual(new Set(sourceOf(false)), new Set(['source: model']));
+  assert.deepEqual(new Set(sourceOf(true)), new Set(['source: model (projection: reclaim batching)']));
+  const half = (switched: string) => ({
+    ...result,
+    cells: cells.filter(({ cell }) => cell.settings['model.switches.reclaim_batching'] === switched),
+  });
+  const comparison = compare(sampledSet('off', [half('false')]), sampledSet('on', [half('true')]));
+  assert.equal(comparison.source, 'model (projection: reclaim batching)');
 });
