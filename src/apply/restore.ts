@@ -197,12 +197,13 @@ async function undoCgroup(host: Host, path: HostPath): Promise<Undone> {
 export async function emptyCgroup(host: Host, path: HostPath): Promise<void> {
   const populated = async () =>
     /^populated 1$/m.test((await host.read([hostPath(path, 'cgroup.events')]))[0] ?? '');
-  if (!(await populated())) return;
-  await host.write(hostPath(path, 'cgroup.kill'), '1\n');
   const deadline = host.now() + BigInt(emptyTimeLimitMs) * 1_000_000n;
   while (await populated()) {
     if (host.now() > deadline)
       throw new Error(`${path} still has processes ${emptyTimeLimitMs / 1000} s after they were killed`);
+    // Each time: one that was on its way into the group has not been killed before.
+    await host.write(hostPath(path, 'cgroup.kill'), '1\n');
+    if (!(await populated())) return;
     await host.delay(20);
   }
 }

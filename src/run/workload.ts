@@ -49,8 +49,9 @@ export async function runWorkload(
     await watch();
     return await exit;
   } catch (error) {
-    await emptyCgroup(host, cgroup);
+    // First, since it may be on its way into the group.
     running.kill();
+    await emptyCgroup(host, cgroup);
     await exit.catch(() => {});
     throw error;
   }
