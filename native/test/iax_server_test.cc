@@ -18,6 +18,7 @@
 #include "test/check.h"
 #include "test/iax_machine.h"
 #include "test/iax_messages.h"
+#include "test/temp_folder.h"
 
 namespace {
 
@@ -182,8 +183,8 @@ void test_control(const std::string& folder) {
 }  // namespace
 
 int main() {
-  std::string folder = "/tmp/iaa-device-test-XXXXXX";
-  check(::mkdtemp(folder.data()) != nullptr, "mkdtemp");
+  const test::TempFolder temporary;
+  const std::string folder = temporary.path();
   {
     Server server({.folder = folder, .devices = 2, .session = {}});
     check(!server.start(), "start");
@@ -199,5 +200,4 @@ int main() {
   Server nowhere({.folder = folder + "/absent", .devices = 1, .session = {}});
   const auto failed = nowhere.start();
   check(failed && failed->error == ENOENT, "there is no such folder");
-  std::filesystem::remove(folder);
 }

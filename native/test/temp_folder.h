@@ -14,7 +14,10 @@ namespace iaa_zswap::test {
 class TempFolder {
  public:
   TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "iaa-zswap-test-XXXXXX").string();
+    // mkdtemp() puts other letters in place of six of these.
+    std::string name =
+        (std::filesystem::temp_directory_path() / ("iaa-zswap-test-" + std::string(6, 'X')))
+            .string();
     check(mkdtemp(name.data()) != nullptr, "mkdtemp");
     path_ = name;
   }

@@ -1,11 +1,9 @@
 // Sources: native/usemem/content.cc
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -15,6 +13,7 @@
 #include <vector>
 
 #include "test/check.h"
+#include "test/temp_folder.h"
 #include "usemem/content.h"
 
 namespace iaa_zswap::usemem {
@@ -219,8 +218,6 @@ int main() {
   test_zero();
   test_random();
   test_ratio();
-  std::string folder = std::filesystem::temp_directory_path() / "usemem-content-XXXXXX";
-  check(mkdtemp(folder.data()) != nullptr);
-  test_file(folder);
-  std::filesystem::remove_all(folder);
+  const iaa_zswap::test::TempFolder folder;
+  test_file(folder.path());
 }

@@ -108,7 +108,7 @@ export function renderStatus(status: Status): string {
 }
 
 /** Of /proc/vmstat, what tells how swap and zswap did since boot: pages, folios (thp_*), faults. */
-const eventNames = [
+export const eventNames = [
   'zswpout',
   'zswpin',
   'zswpwb',

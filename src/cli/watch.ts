@@ -5,7 +5,7 @@ import { RowDecoder } from '../collect/rows.js';
 import type { Host } from '../host/host.js';
 import type { HostPath } from '../host/path.js';
 import type { Column, Sampling, SamplingStatistics } from '../host/sampling.js';
-import { bytes, grouped } from './status.js';
+import { bytes, eventNames, grouped } from './status.js';
 
 /** What a value is: events since boot, microseconds since boot, or how much there is now. */
 type Kind = 'events' | 'microseconds' | 'bytes' | 'pages';
@@ -36,18 +36,7 @@ export interface Watched {
   readonly sections: ReadonlyMap<string, ReadonlyMap<string, Reading>>;
 }
 
-const vmstatNames: ReadonlySet<string> = new Set([
-  'zswpout',
-  'zswpin',
-  'zswpwb',
-  'swpout_zero',
-  'swpin_zero',
-  'pswpout',
-  'pswpin',
-  'thp_swpout',
-  'thp_swpout_fallback',
-  'pgmajfault',
-]);
+const vmstatNames: ReadonlySet<string> = new Set(eventNames);
 
 const folioNames: ReadonlySet<string> = new Set([
   'anon_fault_alloc',
