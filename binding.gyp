@@ -42,6 +42,8 @@
         'native/model/machine.cc',
         'native/model/memcg.cc',
         'native/model/memory.cc',
+        'native/model/memory_faults.cc',
+        'native/model/memory_reclaim.cc',
         'native/model/page_content.cc',
         'native/model/scheduler.cc',
         'native/model/swap_area.cc',

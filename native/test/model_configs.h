@@ -1,6 +1,7 @@
 #ifndef IAA_ZSWAP_TEST_MODEL_CONFIGS_H_
 #define IAA_ZSWAP_TEST_MODEL_CONFIGS_H_
 
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -22,6 +23,11 @@ T present(std::optional<T> held, std::source_location where = std::source_locati
   if (held) return std::move(*held);
   check(false, "there is nothing", where);
   std::abort();
+}
+
+/** Whether a value is off by at most this part of what it should be. */
+inline bool is_near(double actual, double expected, double part) {
+  return std::abs(actual / expected - 1) <= part;
 }
 
 /** Some of zsmalloc's classes: enough to tell sizes apart. */
