@@ -5,12 +5,9 @@
 // The program's own logic, with a kernel of the test's: madvise(2) and mincore(2) are replaced
 // below.
 // What a real kernel does is tested in the guest.
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +18,7 @@
 #include "crew/crew.h"
 #include "madvise/run.h"
 #include "test/check.h"
+#include "test/child.h"
 
 namespace {
 
@@ -77,41 +75,16 @@ namespace {
 
 using test::check;
 using test::check_equal;
+using test::Outcome;
 
 constexpr std::uint64_t kMebibyte = 1048576;
 
-struct Outcome {
-  int exit_code = -1;
-  std::string out;
-  std::string err;
-};
-
-std::string text_of(int fd) {
-  std::array<char, 4096> text{};
-  const ssize_t count = pread(fd, text.data(), text.size(), 0);
-  return {text.data(), static_cast<std::size_t>(count < 0 ? 0 : count)};
-}
-
 Outcome outcome(const Options& options, const Kernel& given = {}) {
-  const int out = memfd_create("out", 0);
-  const int err = memfd_create("err", 0);
-  fcntl(err, F_SETFL, O_APPEND);
-  const pid_t pid = fork();
-  if (pid == 0) {
+  return test::in_child([&] {
     kernel = given;
-    dup2(out, STDOUT_FILENO);
-    dup2(err, STDERR_FILENO);
     const auto content = usemem::Content::prepare(options.content);
-    _exit(run(options, *std::get_if<usemem::Content>(&content)));
-  }
-  int status = 0;
-  waitpid(pid, &status, 0);
-  const Outcome result{.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status),
-                       .out = text_of(out),
-                       .err = text_of(err)};
-  close(out);
-  close(err);
-  return result;
+    return run(options, *std::get_if<usemem::Content>(&content));
+  });
 }
 
 /** The line that the text begins with. */

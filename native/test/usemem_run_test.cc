@@ -1,7 +1,6 @@
 // clang-format off: one line for scripts/native-test.sh
 // Sources: native/usemem/run.cc native/usemem/passes.cc native/usemem/report.cc native/usemem/content.cc native/crew/crew.cc
 // clang-format on
-#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
@@ -23,6 +22,7 @@
 #include "common/clock.h"
 #include "crew/crew.h"
 #include "test/check.h"
+#include "test/child.h"
 #include "usemem/run.h"
 
 namespace iaa_zswap::usemem {
@@ -34,6 +34,7 @@ using crew::kExitDone;
 using crew::kExitFailed;
 using test::check;
 using test::check_equal;
+using test::Outcome;
 
 constexpr std::uint64_t kPage = 4096;
 
@@ -41,49 +42,15 @@ constexpr std::uint64_t kPage = 4096;
 constexpr int kSpoilingFailed = 98;
 constexpr int kChildrenLeft = 99;
 
-struct Outcome {
-  int exit_code = -1;
-  std::string out;
-  std::string err;
-};
-
-std::string text_of(int fd) {
-  std::string text;
-  std::array<char, 4096> piece{};
-  for (off_t at = 0;;) {
-    const ssize_t count = pread(fd, piece.data(), piece.size(), at);
-    if (count <= 0) return text;
-    text.append(piece.data(), static_cast<std::size_t>(count));
-    at += count;
-  }
-}
-
 /** Calls run() in a process of its own, after `before`, which may spoil that process. */
 Outcome outcome(const Options& options, const std::function<void()>& before = [] {}) {
-  const int out = memfd_create("out", 0);
-  const int err = memfd_create("err", 0);
-  // A memfd's position is not locked as that of a file that was opened (mm/shmem.c makes it without
-  // FMODE_ATOMIC_POS): without O_APPEND processes that write at once overwrite each other.
-  fcntl(out, F_SETFL, O_APPEND);
-  fcntl(err, F_SETFL, O_APPEND);
-  const pid_t pid = fork();
-  if (pid == 0) {
-    dup2(out, STDOUT_FILENO);
-    dup2(err, STDERR_FILENO);
+  return test::in_child([&] {
     before();
     const auto content = Content::prepare(options.content);
     const int exit_code = run(options, *std::get_if<Content>(&content), monotonic_ns());
     // Whatever the result, nobody is left behind.
-    _exit(waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD ? exit_code : kChildrenLeft);
-  }
-  int status = 0;
-  waitpid(pid, &status, 0);
-  const Outcome result{.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status),
-                       .out = text_of(out),
-                       .err = text_of(err)};
-  close(out);
-  close(err);
-  return result;
+    return waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD ? exit_code : kChildrenLeft;
+  });
 }
 
 /** From here on the kernel answers one system call of this process and its children so. */
