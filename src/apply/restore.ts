@@ -203,7 +203,6 @@ export async function emptyCgroup(host: Host, path: HostPath): Promise<void> {
       throw new Error(`${path} still has processes ${emptyTimeLimitMs / 1000} s after they were killed`);
     // Each time: one that was on its way into the group has not been killed before.
     await host.write(hostPath(path, 'cgroup.kill'), '1\n');
-    if (!(await populated())) return;
     await host.delay(20);
   }
 }

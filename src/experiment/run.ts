@@ -78,8 +78,6 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-const pauseStepMs = 500;
-
 /** How a run ended. The machine is as before: otherwise runExperiment throws RestoreError. */
 export interface RunOutcome {
   /** The record's folder. */
@@ -358,7 +356,8 @@ class Run {
           this.#options.onEvent?.({ type: 'cell', cell, of, stage });
         if (index > 0 && this.#experiment.cool_down_s > 0) {
           event('cool down');
-          await this.#pause(this.#experiment.cool_down_s * 1000);
+          await this.#host.delay(this.#experiment.cool_down_s * 1000, this.#options.signal);
+          this.#options.signal?.throwIfAborted();
         }
         event('apply');
         const failure = await this.#cell(cell, () => event('run'));
@@ -374,15 +373,6 @@ class Run {
       throw error;
     }
     return { directory: this.#writer.directory, cellsFailed, waiting };
-  }
-
-  /** Lets time pass, and heeds a signal within half a second. */
-  async #pause(ms: number): Promise<void> {
-    for (let left = ms; left > 0; left -= pauseStepMs) {
-      this.#options.signal?.throwIfAborted();
-      await this.#host.delay(Math.min(left, pauseStepMs));
-    }
-    this.#options.signal?.throwIfAborted();
   }
 
   /** Runs one cell and writes its record; gives the reason when its workload failed. A failed step ends the run. */

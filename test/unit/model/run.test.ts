@@ -167,6 +167,21 @@ describe('a run on a modelled machine', () => {
     assert.equal(again.record.manifest.sessions.length, 3, 'nothing is left to run');
   });
 
+  test('an abort while it cools down ends it before the next cell', async (t) => {
+    const abort = new AbortController();
+    const stages: string[] = [];
+    const interrupted = runModelled('spr-2s', { ...small, cool_down_s: 60 }, tempDirectory(t), {
+      signal: abort.signal,
+      onEvent: (event) => {
+        if (event.type !== 'cell') return;
+        stages.push(`${event.cell.number} ${event.stage}`);
+        if (event.stage === 'cool down') abort.abort();
+      },
+    });
+    await assert.rejects(interrupted, /interrupted/i);
+    assert.deepEqual(stages, ['1 apply', '1 run', '1 done', '2 cool down']);
+  });
+
   test('what a process that died has left is gone with its machine', async (t) => {
     const state = tempDirectory(t);
     {
