@@ -54,6 +54,8 @@ constexpr std::array kConstants = {
            "zswap's common path for an entry: when stored, and when freed, then one at a time"),
     fitted("zswap_entry_v9", "ns", &Constants::zswap_entry_v9,
            "the same with v9's batches, prefetchw and likely"),
+    assumed("zram_entry", "ns", &Constants::zram_entry,
+            "zram's own work on a page, as zswap's of mainline: in projections only"),
     fitted("zstd_compress", "ns", &Constants::zstd_compress, "a page of counters"),
     measured("zstd_decompress_permille", "1/1000", &Constants::zstd_decompress_permille,
              "of its compression: libzstd 1.5, counters"),

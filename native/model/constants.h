@@ -41,6 +41,7 @@ struct Constants {
   // zswap's own work on an entry, when it stores it and when it frees it.
   std::int64_t zswap_entry_mainline = 376;
   std::int64_t zswap_entry_v9 = 291;
+  std::int64_t zram_entry = 376;
 
   // Compressors in software, whatever the page; the others relative to zstd.
   std::int64_t zstd_compress = 21'987;

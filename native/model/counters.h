@@ -79,6 +79,13 @@ struct Counters {
   std::uint64_t total_completion_timeout_errors = 0;
   std::uint64_t total_completion_comp_buf_overflow_errors = 0;
 
+  // /sys/block/zram0: mm_stat, io_stat
+  std::uint64_t zram_orig_data_size = 0;
+  std::uint64_t zram_compr_data_size = 0;
+  std::uint64_t zram_mem_used_total = 0;
+  std::uint64_t zram_huge_pages = 0;
+  std::uint64_t zram_failed_writes = 0;
+
   // cpu.stat, nanoseconds
   std::uint64_t user_time = 0;
   std::uint64_t system_time = 0;

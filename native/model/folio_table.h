@@ -18,7 +18,7 @@ enum class Place : std::uint8_t {
   kNone,      // never touched, or freed
   kResident,  // in memory, on the LRU
   kStoring,   // in memory and isolated: reclaim is at work on it
-  kZswap,     // in zswap, and a swap entry for each page
+  kStored,    // compressed, in zswap or zram, and a swap entry for each page
   kSwap,      // on the swap device
   kZero,      // wholly zero: a swap entry and nothing else
   kSplit,     // each page has a record of its own
@@ -31,7 +31,7 @@ enum class Place : std::uint8_t {
 struct Folio {
   FolioId previous = kNoFolio;
   FolioId next = kNoFolio;
-  /** Of kZswap, kSwap and kZero: the swap cluster. Of kSplit: the first of the pages' records. */
+  /** Of kStored, kSwap and kZero: the swap cluster. Of kSplit: the first of the pages' records. */
   std::uint32_t where = 0;
   /** Compressed, of all pages together: at most 2 MiB. */
   std::uint32_t bytes : 22 = 0;

@@ -39,6 +39,9 @@ struct KernelFeatures {
    * most 8), decompressed in one batch where the compressor can.
    */
   bool swapin_batching = false;
+  /** The swap area is a zram device with the compressors of zswap and their batches, and no zswap.
+   */
+  bool zram = false;
 };
 
 /** The features of a kernel by its name, as `v9` or `mainline 6.18`; nothing for other names. */

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "model/zram.h"
+
 namespace iaa_zswap::model {
 
 std::variant<std::unique_ptr<Machine>, std::string> Machine::create(Config config,
@@ -37,10 +39,18 @@ Machine::Machine(Config config, std::unique_ptr<PageContent> content, PageWitnes
                     .counters = &counters_,
                     .trace = &trace_,
                     .witness = witness};
-  zswap_ = std::make_unique<Zswap>(parts, config_);
-  memory_ = std::make_unique<Memory>(parts, zswap_.get(), config_, owners_of(config_).count);
+  if (config_.kernel.zram) {
+    store_ = std::make_unique<Zram>(parts, config_);
+  } else {
+    auto zswap = std::make_unique<Zswap>(parts, config_);
+    zswap_ = zswap.get();
+    store_ = std::move(zswap);
+  }
+  memory_ = std::make_unique<Memory>(parts, store_.get(), config_, owners_of(config_).count);
   workload_ = start_workload(config_, &simulation_, &scheduler_, memory_.get());
-  zswap_worker_ = zswap_->run_worker(scheduler_.add_task(scheduler_.worker_cpu(), config_.seed));
+  if (zswap_ != nullptr) {
+    zswap_worker_ = zswap_->run_worker(scheduler_.add_task(scheduler_.worker_cpu(), config_.seed));
+  }
   outside_.reserve(config_.events.size());
   for (const OutsideEvent& event : config_.events) {
     outside_.push_back({.machine = this, .event = event});
@@ -67,12 +77,12 @@ void Machine::apply(const OutsideEvent& event) {
     case OutsideKind::kCpuOffline:
       // The last CPU stays (-EBUSY).
       if (!scheduler_.set_online(event.subject, false)) return;
-      zswap_->set_cpu_online(event.subject, false);
+      store_->set_cpu_online(event.subject, false);
       memcg_.drain(event.subject);
       return;
     case OutsideKind::kCpuOnline:
       scheduler_.set_online(event.subject, true);
-      zswap_->set_cpu_online(event.subject, true);
+      store_->set_cpu_online(event.subject, true);
       return;
     case OutsideKind::kWqUnbind:
       iaa_->bind(event.subject, false, number);
@@ -84,16 +94,11 @@ void Machine::apply(const OutsideEvent& event) {
       iaa_->lose_device(event.subject);
       return;
     case OutsideKind::kCompressor:
-      zswap_->set_compressor(static_cast<Compressor>(event.value));
-      return;
     case OutsideKind::kZswapEnabled:
-      zswap_->set_enabled(event.value != 0);
-      return;
     case OutsideKind::kMaxPoolPercent:
-      zswap_->set_max_pool_percent(number);
-      return;
     case OutsideKind::kAcceptThreshold:
-      zswap_->set_accept_threshold(number);
+      // Nothing asks zswap where there is zram, whose algorithm stays while it is in use (-EBUSY).
+      if (zswap_ != nullptr) set_zswap(event);
       return;
     case OutsideKind::kMemoryHigh:
       limits.high = event.value;
@@ -107,6 +112,24 @@ void Machine::apply(const OutsideEvent& event) {
     case OutsideKind::kZswapMax:
       limits.zswap_max = event.value;
       return;
+  }
+}
+
+void Machine::set_zswap(const OutsideEvent& event) {
+  const auto number = static_cast<std::uint32_t>(event.value);
+  switch (event.kind) {
+    case OutsideKind::kCompressor:
+      zswap_->set_compressor(static_cast<Compressor>(event.value));
+      break;
+    case OutsideKind::kZswapEnabled:
+      zswap_->set_enabled(event.value != 0);
+      break;
+    case OutsideKind::kMaxPoolPercent:
+      zswap_->set_max_pool_percent(number);
+      break;
+    default:
+      zswap_->set_accept_threshold(number);
+      break;
   }
 }
 
@@ -126,14 +149,8 @@ Counters Machine::counters() const {
   counters.swap_current = swap_.used_pages() * kPageBytes;
   counters.anon = memory_->resident_pages() * kPageBytes;
   counters.pagetables = memory_->table_pages() * kPageBytes;
-  counters.zswap = zswap_->stored_bytes();
-  counters.zswapped = zswap_->stored_pages() * kPageBytes;
   counters.nr_anon = memory_->large_folios();
-  counters.pool_total_size = zswap_->total_pages() * kPageBytes;
-  counters.stored_pages = zswap_->stored_pages();
-  counters.stored_incompressible_pages = zswap_->incompressible_pages();
-  counters.zswap_pools = zswap_->pools();
-  counters.context_bytes = zswap_->context_bytes();
+  store_->count(&counters);
   for (const std::unique_ptr<Task>& task : scheduler_.tasks()) {
     if (task->cpu == scheduler_.worker_cpu()) {
       counters.worker_time += static_cast<std::uint64_t>(task->system_time);
@@ -151,12 +168,12 @@ std::optional<std::string> Machine::inconsistency() const {
   if (pages.resident != memory_->lru_pages()) return "the LRU does not hold what is resident";
   if (pages.lost != 0) return "a list leads to a record that is elsewhere";
   // The worker may outlive the workload.
-  if (!workload_->is_done() || zswap_->is_busy()) return std::nullopt;
+  if (!workload_->is_done() || store_->is_busy()) return std::nullopt;
   if (memory_->resident_pages() != 0 || memory_->table_pages() != 0) return "memory is left over";
-  if (zswap_->stored_pages() != 0 || zswap_->stored_bytes() != 0) return "zswap holds pages still";
-  if (zswap_->incompressible_pages() != 0) return "incompressible pages are left over";
-  if (zswap_->total_pages() != 0) return "zsmalloc holds pages still";
-  if (zswap_->pools() != 1) return "old pools are left over";
+  if (store_->stored_pages() != 0 || store_->stored_bytes() != 0) return "pages are stored still";
+  if (store_->copied_pages() != 0) return "incompressible pages are left over";
+  if (store_->total_pages() != 0) return "zsmalloc holds pages still";
+  if (store_->pools() != 1) return "old pools are left over";
   if (swap_.used_pages() != 0) return "swap entries are left over";
   const std::uint64_t stocked = memcg_.stocked_pages() * kPageBytes + memcg_.stocked_bytes();
   if ((memcg_.usage() - memory_->fixed_pages()) * kPageBytes != stocked) {

@@ -78,6 +78,7 @@ class Machine {
   };
 
   void apply(const OutsideEvent& event);
+  void set_zswap(const OutsideEvent& event);
   static void do_sample(void* subject);
 
   Config config_;
@@ -95,7 +96,9 @@ class Machine {
   SwapArea swap_;
   Server swap_device_;
   Server contended_;
-  std::unique_ptr<Zswap> zswap_;
+  std::unique_ptr<CompressedStore> store_;
+  /** The store, unless it is zram. */
+  Zswap* zswap_ = nullptr;
   std::unique_ptr<Memory> memory_;
   std::vector<Outside> outside_;
   std::vector<Sample> samples_;

@@ -33,9 +33,10 @@ Time scaled(Time page_time, std::int64_t pmd_permille, std::uint32_t pages) {
 
 }  // namespace
 
-Memory::Memory(const Parts& parts, Zswap* zswap, const Config& config, std::uint32_t owners)
+Memory::Memory(const Parts& parts, CompressedStore* store, const Config& config,
+               std::uint32_t owners)
     : parts_(parts),
-      zswap_(zswap),
+      store_(store),
       features_(config.kernel),
       constants_(config.constants),
       thp_(config.thp),
@@ -146,9 +147,7 @@ Time Memory::freeing_time(FolioId id) const {
     case Place::kStoring:
       return contended_time(constants_.contended_page, pages);
     default:
-      return contended_time(
-          features_.batched_store ? constants_.zswap_entry_v9 : constants_.zswap_entry_mainline,
-          pages);
+      return contended_time(store_->entry_time(), pages);
   }
 }
 
@@ -218,8 +217,8 @@ void Memory::free_record(std::uint32_t cpu, FolioId id) {
       parts_.memcg->uncharge(pages);
       unmap(owner, pages);
       break;
-    case Place::kZswap:
-      zswap_->invalidate(cpu, id);
+    case Place::kStored:
+      store_->invalidate(cpu, id);
       parts_.swap->release(folio.where, pages);
       break;
     default:

@@ -6,11 +6,11 @@
 #include <optional>
 #include <vector>
 
+#include "model/compressed_store.h"
 #include "model/config.h"
 #include "model/coroutine.h"
 #include "model/folio_table.h"
 #include "model/memcg.h"
-#include "model/zswap.h"
 
 namespace iaa_zswap::model {
 
@@ -21,7 +21,7 @@ namespace iaa_zswap::model {
  */
 class Memory {
  public:
-  Memory(const Parts& parts, Zswap* zswap, const Config& config, std::uint32_t owners);
+  Memory(const Parts& parts, CompressedStore* store, const Config& config, std::uint32_t owners);
 
   /** Who is killed when this owner's memory is to be freed. */
   void set_task(std::uint32_t owner, Task* task) { owners_[owner].task = task; }
@@ -106,6 +106,9 @@ class Memory {
   Co<std::uint32_t> fault(Task* task, Access access, FolioId id);
   Co<bool> fault_large(Task* task, std::uint32_t owner, FolioId slot);
   Co<std::uint32_t> fault_pages(Task* task, Access access);
+  [[nodiscard]] bool comes_whole(FolioId slot) const;
+  Co<std::uint32_t> swap_in_folio(Task* task, Access access, FolioId slot);
+  Co<bool> swap_in_large(Task* task, std::uint32_t owner, FolioId slot);
   Co<bool> swap_in(Task* task, std::uint32_t owner, FolioId page);
   Co<bool> read_back(Task* task, FolioId page);
   Co<bool> swap_in_around(Task* task, std::uint32_t owner, FolioId page);
@@ -113,6 +116,7 @@ class Memory {
   void tell_lost(Task* task) const;
   Co<bool> add_table(Task* task, std::uint32_t owner, std::uint64_t first_page);
   Co<bool> charge(Task* task, std::uint32_t pages);
+  Co<bool> charge_large(Task* task);
   void map(std::uint32_t owner, FolioId id);
   void split_swapped(FolioId slot);
   void note(const Access& access, std::uint32_t pages) const;
@@ -148,7 +152,7 @@ class Memory {
   void unmap(std::uint32_t owner, std::uint32_t pages);
 
   Parts parts_;
-  Zswap* zswap_;
+  CompressedStore* store_;
   KernelFeatures features_;
   Constants constants_;
   ThpConfig thp_;

@@ -86,11 +86,11 @@ Co<std::uint32_t> Memory::fault(Task* task, Access access, FolioId id) {
       break;
     default:
       if (large) {
-        split_swapped(id);
-        co_return 0;
+        served = co_await swap_in_folio(task, access, id);
+      } else {
+        const bool got = co_await swap_in(task, access.owner, id);
+        if (got) served = 1;
       }
-      const bool got = co_await swap_in(task, access.owner, id);
-      if (got) served = 1;
       break;
   }
   note(access, served);
@@ -100,8 +100,8 @@ Co<std::uint32_t> Memory::fault(Task* task, Access access, FolioId id) {
 
 void Memory::split_swapped(FolioId slot) {
   FolioTable& folios = *parts_.folios;
-  if (folios[slot].place() == Place::kZswap) {
-    zswap_->split(slot);
+  if (folios[slot].place() == Place::kStored) {
+    store_->split(slot);
   } else {
     parts_.swap->mix(folios[slot].where);
     folios.split(slot);
@@ -147,18 +147,25 @@ Co<bool> Memory::add_table(Task* task, std::uint32_t owner, std::uint64_t first_
   co_return charged;
 }
 
-Co<bool> Memory::fault_large(Task* task, std::uint32_t owner, FolioId slot) {
+/** A large folio's charge, which may be refused. */
+Co<bool> Memory::charge_large(Task* task) {
   const std::uint32_t pages = parts_.folios->slot_pages();
-  Counters& counters = *parts_.counters;
-  const bool table = co_await add_table(task, owner, parts_.folios->first_page(slot));
-  if (!table) co_return false;
   Charge charged = parts_.memcg->try_charge(task, large_folio_gfp(thp_.defrag), pages);
   if (charged == Charge::kNeedsReclaim) {
     // __GFP_NORETRY: once.
     co_await reclaim(task, pages);
     charged = parts_.memcg->try_charge(task, Gfp::kNoReclaim, pages);
   }
-  if (charged != Charge::kDone) {
+  co_return charged == Charge::kDone;
+}
+
+Co<bool> Memory::fault_large(Task* task, std::uint32_t owner, FolioId slot) {
+  const std::uint32_t pages = parts_.folios->slot_pages();
+  Counters& counters = *parts_.counters;
+  const bool table = co_await add_table(task, owner, parts_.folios->first_page(slot));
+  if (!table) co_return false;
+  const bool charged = co_await charge_large(task);
+  if (!charged) {
     ++counters.anon_fault_fallback;
     ++counters.anon_fault_fallback_charge;
     if (pages == kPmdPages) {
@@ -211,7 +218,7 @@ Co<bool> Memory::swap_in(Task* task, std::uint32_t owner, FolioId page) {
   }
   ++parts_.counters->pgfault;
   ++parts_.counters->pgmajfault;
-  if (features_.swapin_batching && (*parts_.folios)[page].place() == Place::kZswap) {
+  if (features_.swapin_batching && (*parts_.folios)[page].place() == Place::kStored) {
     const bool came = co_await swap_in_around(task, owner, page);
     co_return came;
   }
@@ -225,11 +232,45 @@ Co<bool> Memory::swap_in(Task* task, std::uint32_t owner, FolioId page) {
   co_return true;
 }
 
+/**
+ * alloc_swap_folio(): from a device without latency of its own a folio comes back as it went
+ * (6.12); zswap, once enabled, has this end.
+ */
+bool Memory::comes_whole(FolioId slot) const {
+  return store_->is_swap_device() && (*parts_.folios)[slot].place() == Place::kStored;
+}
+
+/** It comes whole, or its pages will fault one by one. */
+Co<std::uint32_t> Memory::swap_in_folio(Task* task, Access access, FolioId slot) {
+  bool got = false;
+  if (comes_whole(slot)) got = co_await swap_in_large(task, access.owner, slot);
+  if (got) co_return access.pages;
+  if (task->death == Death::kNone) split_swapped(slot);
+  co_return 0;
+}
+
+Co<bool> Memory::swap_in_large(Task* task, std::uint32_t owner, FolioId slot) {
+  const std::uint32_t pages = parts_.folios->slot_pages();
+  const bool charged = co_await charge_large(task);
+  if (!charged) co_return false;
+  ++parts_.counters->pgfault;
+  ++parts_.counters->pgmajfault;
+  const bool loaded = co_await store_->load(task, slot, constants_.swap_in_page / pages);
+  if (!loaded) {
+    parts_.memcg->uncharge(pages);
+    tell_lost(task);
+    co_return false;
+  }
+  parts_.swap->release((*parts_.folios)[slot].where, pages);
+  map(owner, slot);
+  co_return true;
+}
+
 Co<bool> Memory::read_back(Task* task, FolioId page) {
   const FolioTable& folios = *parts_.folios;
   const Place place = folios[page].place();
-  if (place == Place::kZswap) {
-    const bool loaded = co_await zswap_->load(task, page, constants_.swap_in_page);
+  if (place == Place::kStored) {
+    const bool loaded = co_await store_->load(task, page, constants_.swap_in_page);
     if (!loaded) tell_lost(task);
     co_return loaded;
   }
@@ -264,7 +305,7 @@ Memory::ReadAhead Memory::around(std::uint32_t owner, FolioId page) const {
   ReadAhead found{.pages = {page}, .count = 1};
   for (std::uint64_t each = begin; each < std::min(begin + window, all); ++each) {
     const FolioId id = find(owner, each);
-    if (id == page || folios.pages_of(id) > 1 || folios[id].place() != Place::kZswap) continue;
+    if (id == page || folios.pages_of(id) > 1 || folios[id].place() != Place::kStored) continue;
     if (folios[id].pool != folios[page].pool) continue;
     found.pages.at(found.count) = id;
     ++found.count;
@@ -282,7 +323,7 @@ Co<bool> Memory::swap_in_around(Task* task, std::uint32_t owner, FolioId page) {
     ++charged;
   }
   FolioTable& folios = *parts_.folios;
-  if (folios[page].place() != Place::kZswap) {
+  if (folios[page].place() != Place::kStored) {
     parts_.memcg->uncharge(charged);
     co_return false;
   }
@@ -290,7 +331,7 @@ Co<bool> Memory::swap_in_around(Task* task, std::uint32_t owner, FolioId page) {
   ahead.count = std::min(ahead.count, charged);
   parts_.memcg->uncharge(charged - ahead.count);
   std::array<bool, kMaxBatch> loaded{};
-  co_await zswap_->load_together(task, std::span(ahead.pages).first(ahead.count),
+  co_await store_->load_together(task, std::span(ahead.pages).first(ahead.count),
                                  constants_.swap_in_page, std::span(loaded).first(ahead.count));
   for (std::uint32_t i = 0; i < ahead.count; ++i) {
     if (!loaded.at(i)) {

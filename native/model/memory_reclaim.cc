@@ -165,15 +165,15 @@ Co<std::uint32_t> Memory::page_out(Task* task, FolioId id) {
     tell_swapped_out(id);
     co_return remove_mapping_of(task->cpu, id, Place::kZero);
   }
-  const bool stored = co_await zswap_->store(task, id, work);
-  if (stored) co_return remove_mapping(task->cpu, id, Place::kZswap);
+  const bool stored = co_await store_->store(task, id, work);
+  if (stored) co_return remove_mapping(task->cpu, id, Place::kStored);
   co_return co_await page_out_elsewhere(task, id);
 }
 
-/** To the swap device, where that is allowed. */
+/** To the swap device, where there is another and it may be written to. */
 Co<std::uint32_t> Memory::page_out_elsewhere(Task* task, FolioId id) {
   const FolioTable& folios = *parts_.folios;
-  if (!parts_.memcg->limits().zswap_writeback) {
+  if (store_->is_swap_device() || !parts_.memcg->limits().zswap_writeback) {
     parts_.swap->release(folios[id].where, folios.pages_of(id));
     if (folios[id].orphan != 0) co_return remove_mapping_of(task->cpu, id, Place::kNone);
     put_back(id);
@@ -185,7 +185,7 @@ Co<std::uint32_t> Memory::page_out_elsewhere(Task* task, FolioId id) {
 
 /** shrink_folio_list() as the letter's roadmap has it: all swap entries first, then one store. */
 Co<std::uint32_t> Memory::page_out_together(Task* task, const Isolated* isolated) {
-  std::array<Zswap::Storing, kSwapClusterMax> storing{};
+  std::array<CompressedStore::Storing, kSwapClusterMax> storing{};
   std::uint32_t count = 0;
   std::uint32_t freed = 0;
   for (std::uint32_t i = 0; i < isolated->count; ++i) {
@@ -197,11 +197,11 @@ Co<std::uint32_t> Memory::page_out_together(Task* task, const Isolated* isolated
       ++count;
     }
   }
-  co_await zswap_->store_together(task, std::span(storing).first(count));
+  co_await store_->store_together(task, std::span(storing).first(count));
   for (std::uint32_t i = 0; i < count; ++i) {
     const FolioId id = storing.at(i).id;
     if (storing.at(i).stored) {
-      freed += remove_mapping(task->cpu, id, Place::kZswap);
+      freed += remove_mapping(task->cpu, id, Place::kStored);
     } else {
       freed += co_await page_out_elsewhere(task, id);
     }
@@ -226,8 +226,8 @@ void Memory::drop_copy(std::uint32_t cpu, FolioId id, Place place) {
   const FolioTable& folios = *parts_.folios;
   if (place == Place::kNone) return;
   parts_.swap->release(folios[id].where, folios.pages_of(id));
-  if (place == Place::kZswap) {
-    zswap_->drop(cpu, id);
+  if (place == Place::kStored) {
+    store_->drop(cpu, id);
   } else if (parts_.witness != nullptr) {
     for (std::uint32_t i = 0; i < folios.pages_of(id); ++i) {
       parts_.witness->dropped(folios.task_of(id), folios.first_page(id) + i);
@@ -261,7 +261,7 @@ std::uint32_t Memory::remove_mapping_of(std::uint32_t cpu, FolioId id, Place pla
     folio.set(place);
     // zswap gives a new entry another round, too.
     folio.young = 1;
-    if (place == Place::kZswap) zswap_->add_to_lru(id);
+    if (place == Place::kStored) store_->add_to_lru(id);
   }
   if (pages > 1) --large_folios_;
   unmap(owner, pages);

@@ -44,14 +44,13 @@ class Fields {
 
   template <typename T>
   void number(const char* name, T* to, double most = kMostInteger) {
-    const Napi::Value value = get(name);
-    if (value.IsEmpty()) return;
-    const double given = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-    if (!is_whole(given, most)) {
+    double given = 0;
+    real(name, &given);
+    if (is_whole(given, most)) {
+      *to = static_cast<T>(given);
+    } else {
       refuse(name);
-      return;
     }
-    *to = static_cast<T>(given);
   }
   void number(const char* name, std::uint32_t* to) { number(name, to, UINT32_MAX); }
 
@@ -63,33 +62,18 @@ class Fields {
   }
 
   void real(const char* name, double* to) {
-    const Napi::Value value = get(name);
-    if (value.IsEmpty()) return;
-    if (!value.IsNumber()) {
-      refuse(name);
-      return;
-    }
-    *to = value.As<Napi::Number>().DoubleValue();
+    const Napi::Value value = get(name, napi_number);
+    if (!value.IsEmpty()) *to = value.As<Napi::Number>().DoubleValue();
   }
 
   void boolean(const char* name, bool* to) {
-    const Napi::Value value = get(name);
-    if (value.IsEmpty()) return;
-    if (!value.IsBoolean()) {
-      refuse(name);
-      return;
-    }
-    *to = value.As<Napi::Boolean>().Value();
+    const Napi::Value value = get(name, napi_boolean);
+    if (!value.IsEmpty()) *to = value.As<Napi::Boolean>().Value();
   }
 
   [[nodiscard]] std::string text(const char* name) {
-    const Napi::Value value = get(name);
-    if (value.IsEmpty()) return {};
-    if (!value.IsString()) {
-      refuse(name);
-      return {};
-    }
-    return value.As<Napi::String>().Utf8Value();
+    const Napi::Value value = get(name, napi_string);
+    return value.IsEmpty() ? std::string() : value.As<Napi::String>().Utf8Value();
   }
 
   template <typename T, std::size_t N>
@@ -174,6 +158,14 @@ class Fields {
     return value;
   }
 
+  /** The same for one of another kind. */
+  Napi::Value get(const char* name, napi_valuetype type) {
+    const Napi::Value value = get(name);
+    if (value.IsEmpty() || value.Type() == type) return value;
+    refuse(name);
+    return {};
+  }
+
   void elements(const char* name,
                 const std::function<void(const Napi::Value&, const std::string&)>& read) {
     const Napi::Value value = get(name);
@@ -212,7 +204,7 @@ void read_kernel(Fields fields, Config* config) {
   if (!features) fields.refuse("name");
   config->kernel = features.value_or(model::KernelFeatures{});
   Fields switches = fields.object("switches");
-  const std::array<std::pair<const char*, bool model::KernelFeatures::*>, 11> known = {{
+  const std::array<std::pair<const char*, bool model::KernelFeatures::*>, 12> known = {{
       {"largeFolios", &model::KernelFeatures::large_folios},
       {"exactCharge", &model::KernelFeatures::exact_charge},
       {"batchedStore", &model::KernelFeatures::batched_store},
@@ -224,6 +216,7 @@ void read_kernel(Fields fields, Config* config) {
       {"separateCursors", &model::KernelFeatures::separate_cursors},
       {"reclaimBatching", &model::KernelFeatures::reclaim_batching},
       {"swapinBatching", &model::KernelFeatures::swapin_batching},
+      {"zram", &model::KernelFeatures::zram},
   }};
   switches.all([&](const std::string& given) {
     for (const auto& [each, feature] : known) {

@@ -1,5 +1,5 @@
 // clang-format off: one line for scripts/native-test.sh
-// Sources: native/model/chrome_trace.cc native/model/constants.cc native/model/counters.cc native/model/folio_table.cc native/model/iaa_crypto.cc native/model/idxd.cc native/model/kernel.cc native/model/machine.cc native/model/memcg.cc native/model/memory.cc native/model/memory_faults.cc native/model/memory_reclaim.cc native/model/page_content.cc native/model/scheduler.cc native/model/swap_area.cc native/model/validate.cc native/model/workload.cc native/model/zsmalloc.cc native/model/zswap.cc native/usemem/content.cc native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/compressor.cc native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc native/codec/encoder.cc native/codec/fixed_loop_avx2.cc
+// Sources: native/model/chrome_trace.cc native/model/compressed_store.cc native/model/constants.cc native/model/counters.cc native/model/folio_table.cc native/model/iaa_crypto.cc native/model/idxd.cc native/model/kernel.cc native/model/machine.cc native/model/memcg.cc native/model/memory.cc native/model/memory_faults.cc native/model/memory_reclaim.cc native/model/page_content.cc native/model/scheduler.cc native/model/swap_area.cc native/model/validate.cc native/model/workload.cc native/model/zram.cc native/model/zsmalloc.cc native/model/zswap.cc native/usemem/content.cc native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/compressor.cc native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc native/codec/encoder.cc native/codec/fixed_loop_avx2.cc
 // Libraries: dl
 // clang-format on
 //
@@ -190,6 +190,7 @@ class Script {
     if (chance(4)) config_.kernel.batched_store = chance(2);
     config_.kernel.reclaim_batching = chance(3);
     config_.kernel.swapin_batching = chance(3);
+    config_.kernel.zram = seed % 4 == 3;
     config_.machine.page_cluster = below(5);
     config_.machine.cpus = 1 + below(5);
     config_.thp.order = std::array{0U, 2U, 4U}.at(below(3));

@@ -1,5 +1,5 @@
 // clang-format off: one line for scripts/native-test.sh
-// Sources: native/model/chrome_trace.cc native/model/constants.cc native/model/counters.cc native/model/folio_table.cc native/model/iaa_crypto.cc native/model/idxd.cc native/model/kernel.cc native/model/machine.cc native/model/memcg.cc native/model/memory.cc native/model/memory_faults.cc native/model/memory_reclaim.cc native/model/page_content.cc native/model/scheduler.cc native/model/swap_area.cc native/model/validate.cc native/model/workload.cc native/model/zsmalloc.cc native/model/zswap.cc native/usemem/content.cc native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/compressor.cc native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc native/codec/encoder.cc native/codec/fixed_loop_avx2.cc
+// Sources: native/model/chrome_trace.cc native/model/compressed_store.cc native/model/constants.cc native/model/counters.cc native/model/folio_table.cc native/model/iaa_crypto.cc native/model/idxd.cc native/model/kernel.cc native/model/machine.cc native/model/memcg.cc native/model/memory.cc native/model/memory_faults.cc native/model/memory_reclaim.cc native/model/page_content.cc native/model/scheduler.cc native/model/swap_area.cc native/model/validate.cc native/model/workload.cc native/model/zram.cc native/model/zsmalloc.cc native/model/zswap.cc native/usemem/content.cc native/codec/block_avx2.cc native/codec/block_portable.cc native/codec/completion.cc native/codec/compressor.cc native/codec/crc.cc native/codec/decoder.cc native/codec/dynamic_header.cc native/codec/encoder.cc native/codec/fixed_loop_avx2.cc
 // Libraries: dl
 // clang-format on
 //
@@ -282,10 +282,10 @@ void reclaim_batching_fails_folios_one_by_one() {
 }
 
 /** Tasks that write twice what fits, and then read it from its begin to its end. */
-Config written_then_read() {
+Config written_then_read(std::uint32_t order = 0) {
   constexpr std::uint32_t kTasks = 4;
   constexpr std::uint32_t kPages = 2048;
-  Config config = test::usemem30("v9", Compressor::kDeflateIaa, 0, 256);
+  Config config = test::usemem30("v9", Compressor::kDeflateIaa, order, 256);
   config.memcg.high = std::uint64_t{kTasks} * kPages / 2;
   model::TraceConfig trace{.tasks = kTasks, .task_pages = kPages, .accesses = {}};
   for (const model::AccessKind kind : {model::AccessKind::kWrite, model::AccessKind::kRead}) {
@@ -326,6 +326,104 @@ void swapin_batching_takes_a_fault_for_eight_pages() {
   config.machine.page_cluster = 0;
   const Pair none = with_and_without(config, &model::KernelFeatures::swapin_batching);
   check_equal(none.on.system_time, pair.off.system_time);
+}
+
+void zram_is_a_swap_device() {
+  Config config = test::usemem30("v9", Compressor::kDeflateIaa, 4, 256);
+  const Pair pair = with_and_without(config, &model::KernelFeatures::zram);
+  check_equal(pair.on.zswpout + pair.on.zswpin + pair.on.zswap + pair.on.zswap_pools, 0U);
+  check_equal(pair.on.pswpout, pair.on.pgsteal);
+  check_equal(pair.on.pswpout, pair.on.folio_swpout * 16);
+  check_equal(pair.on.pswpout, pair.on.total_comp_calls);
+  // What it holds is charged to nobody, so that there is less to reclaim.
+  check(pair.on.pswpout < pair.off.zswpout * 3 / 4);
+  check(pair.on_time < pair.off_time);
+  check_equal(pair.on.zram_orig_data_size + pair.on.zram_mem_used_total, 0U);
+
+  // Its folios go to the compressor in batches, too.
+  std::get<model::UsememConfig>(config.workload).tasks = 4;
+  config.memcg.high = config.memcg.high * 4 / 30;
+  config.kernel.zram = true;
+  const Pair batched = with_and_without(config, &model::KernelFeatures::batched_store);
+  check(batched.on_time < batched.off_time);
+
+  const auto machine = test::machine_of(config);
+  machine->run_until(static_cast<model::Time>(batched.on_time / 2));
+  const Counters half = machine->counters();
+  check(half.zram_orig_data_size > 0);
+  check_equal(half.zram_compr_data_size,
+              half.zram_orig_data_size / model::kPageBytes *
+                  static_cast<std::uint64_t>(config.constants.counter_bytes_iaa));
+  check(half.zram_mem_used_total >= half.zram_compr_data_size);
+  check_equal(half.zram_orig_data_size, half.swap_current);
+}
+
+void zram_reads_folios_whole() {
+  Config config = written_then_read(4);
+  config.kernel.zram = true;
+  const auto whole = test::machine_of(config);
+  const Counters counters = test::run_to_end(*whole);
+  check(counters.pswpin > 4000);
+  check_equal(counters.pswpin, 16 * counters.pgmajfault);
+  check_equal(counters.total_decomp_calls, counters.pswpin);
+  // Without batches the same pages come one after the other.
+  config.kernel.batched_store = false;
+  const auto single = test::machine_of(config);
+  check(is_near(static_cast<double>(test::run_to_end(*single).pswpin),
+                static_cast<double>(counters.pswpin), 0.1));
+  check(single->now() > whole->now());
+  // zswap splits them: a fault for each page.
+  config.kernel.zram = false;
+  const Counters split = test::run(config);
+  check_equal(split.pgmajfault, split.zswpin);
+}
+
+void zram_keeps_pages_that_do_not_compress() {
+  Config config = test::usemem30("v9", Compressor::kDeflateIaa, 4, 256);
+  config.content.incompressible_per_million = 50'000;
+  config.kernel.zram = true;
+  const auto machine = test::machine_of(config);
+  machine->run_until(150'000'000);
+  const Counters running = machine->counters();
+  check(is_near(static_cast<double>(running.zram_huge_pages * model::kPageBytes),
+                0.05 * static_cast<double>(running.zram_orig_data_size), 0.1));
+  const Counters ended = test::run_to_end(*machine);
+  check_equal(ended.zram_failed_writes, 0U);
+  check_equal(ended.folio_split, 0U);
+
+  // From zs_huge_class_size() on nothing is saved: here 3264 - 7 bytes.
+  config.content.incompressible_per_million = 0;
+  for (const std::int64_t bytes : {3256, 3257}) {
+    config.constants.counter_bytes_iaa = bytes;
+    const auto near = test::machine_of(config);
+    near->run_until(150'000'000);
+    const Counters counters = near->counters();
+    const std::uint64_t all = counters.zram_orig_data_size / model::kPageBytes;
+    check(all > 0);
+    check_equal(counters.zram_huge_pages, bytes < 3257 ? 0 : all);
+    check_equal(test::run_to_end(*near).zram_mem_used_total, 0U);
+  }
+}
+
+void zram_has_nowhere_else_to_write() {
+  Config config = test::usemem30("v9", Compressor::kDeflateIaa, 4, 4096);
+  config.kernel.zram = true;
+  config.memcg.max = std::exchange(config.memcg.high, model::kUnlimited);
+  // Every queue goes: nothing can be compressed any more, and what is compressed is read by
+  // software.
+  config.iaa.mappings.emplace_back();
+  for (std::uint32_t i = 0; i < config.iaa.wqs.size(); ++i) {
+    config.events.push_back({.time = 4'000'000,
+                             .kind = model::OutsideKind::kWqUnbind,
+                             .subject = i,
+                             .value = config.iaa.mappings.size() - 1});
+  }
+  const auto machine = test::machine_of(config);
+  const Counters counters = test::run_to_end(*machine);
+  check(counters.zram_failed_writes > 0);
+  check_equal(counters.folio_swpout * 16, counters.pswpout);
+  check(counters.memory_oom_kill > 0);
+  check(!machine->inconsistency());
 }
 
 // --- Bad configurations
@@ -412,5 +510,9 @@ int main() {
   iaa_zswap::reclaim_batching_helps_small_folios();
   iaa_zswap::reclaim_batching_fails_folios_one_by_one();
   iaa_zswap::swapin_batching_takes_a_fault_for_eight_pages();
+  iaa_zswap::zram_is_a_swap_device();
+  iaa_zswap::zram_reads_folios_whole();
+  iaa_zswap::zram_keeps_pages_that_do_not_compress();
+  iaa_zswap::zram_has_nowhere_else_to_write();
   iaa_zswap::bad_configurations_are_told();
 }

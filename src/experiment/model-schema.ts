@@ -19,6 +19,7 @@ const switches = z.strictObject({
   // In no kernel: study/projections.ts marks what comes of them.
   reclaim_batching: z.boolean().optional(),
   swapin_batching: z.boolean().optional(),
+  zram: z.boolean().optional(),
 });
 
 const limit = z.union([z.literal('max'), sizeBytes]);

@@ -8,6 +8,7 @@ type Switches = Recorded<NonNullable<ModelPart['switches']>>;
 const roadmap: readonly (readonly [keyof Switches, string])[] = [
   ['reclaim_batching', 'reclaim batching'],
   ['swapin_batching', 'decompression batching'],
+  ['zram', 'zram'],
 ];
 
 /** Which mechanisms of the letter's roadmap a cell's model has had. */

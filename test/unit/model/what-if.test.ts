@@ -216,3 +216,32 @@ test('reclaim batching, a projection: the smaller the folios the more it brings,
   const comparison = compare(sampledSet('off', [half('false')]), sampledSet('on', [half('true')]));
   assert.equal(comparison.source, 'model (projection: reclaim batching)');
 });
+
+test('zram, a projection: batches help deflate-iaa there too, and zstd not at all', async (t) => {
+  const { cells } = await whatIf(t, 'zram');
+  const at = (compressor: string, zram: boolean, batched: boolean): CellResult =>
+    cellWith(cells, {
+      compressor,
+      'model.switches.zram': String(zram),
+      'model.switches.batched_store': String(batched),
+    });
+  for (const each of cells) {
+    assert.deepEqual(each.invalid, []);
+    const zram = each.cell.settings['model.switches.zram'] === 'true';
+    assert.deepEqual(each.projections, zram ? ['zram'] : undefined);
+    // It is the only way out, and every page that went is one of a whole folio.
+    assert.equal(value(each, zram ? 'zswpout' : 'pswpout'), 0);
+    assert.equal(
+      value(each, zram ? 'pswpout' : 'zswpout'),
+      16 * value(each, zram ? 'SWPOUT-64kB' : 'ZSWPOUT-64kB'),
+    );
+  }
+  const gain = (compressor: string, zram: boolean): number =>
+    throughput(at(compressor, zram, true)) / throughput(at(compressor, zram, false));
+  assert.ok(gain('deflate-iaa', true) > 1.15 && gain('deflate-iaa', false) > 1.15);
+  assert.equal(gain('zstd', true), 1);
+  // Nobody is charged for what zram holds.
+  assert.ok(
+    value(at('deflate-iaa', true, true), 'pswpout') < value(at('deflate-iaa', false, true), 'zswpout'),
+  );
+});
