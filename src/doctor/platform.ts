@@ -56,47 +56,27 @@ export function checkProcessor({ cpuFlags }: Facts): Diagnosis[] {
 export function checkIommu({ iommu }: Facts): Diagnosis {
   const check = 'iommu.mode';
   const path = iommuUnits;
-  const dedicated = 'dedicated WQs only, without PASIDs: enough for iaa_crypto';
   const scalable = 'if shared or user WQs are wanted: boot with intel_iommu=on,sm_on';
+  const fromFirmware = `${scalable}, with VT-d on in the firmware's set-up`;
+  const note = (message: string, mend: string): Diagnosis => ({
+    check,
+    severity: 'note',
+    path,
+    message,
+    meaning: 'dedicated WQs only, without PASIDs: enough for iaa_crypto',
+    mend,
+  });
   switch (iommu) {
     case 'scalable':
       return inOrder(check, path, 'the IOMMU is in scalable mode', 'dedicated and shared WQs, for users too');
     case 'unseen':
-      return {
-        check,
-        severity: 'note',
-        path,
-        message: 'the kernel shows no IOMMU',
-        meaning: dedicated,
-        mend: `${scalable}, with VT-d on in the firmware's set-up`,
-      };
+      return note('the kernel shows no IOMMU', fromFirmware);
     case 'off':
-      return {
-        check,
-        severity: 'note',
-        path,
-        message: 'the IOMMU is off',
-        meaning: dedicated,
-        mend: `${scalable}, with VT-d on in the firmware's set-up`,
-      };
+      return note('the IOMMU is off', fromFirmware);
     case 'legacy':
-      return {
-        check,
-        severity: 'note',
-        path,
-        message: 'the IOMMU is in legacy mode',
-        meaning: dedicated,
-        mend: scalable,
-      };
+      return note('the IOMMU is in legacy mode', scalable);
     case 'on':
-      return {
-        check,
-        severity: 'note',
-        path,
-        message: 'the IOMMU is on, and no device shows scalable mode',
-        meaning: dedicated,
-        mend: scalable,
-      };
+      return note('the IOMMU is on, and no device shows scalable mode', scalable);
   }
 }
 
