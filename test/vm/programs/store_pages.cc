@@ -3,6 +3,7 @@
 // went out and in by the kernel's counters, how many words were wrong, and how long both ways took.
 //   store_pages hold PAGES     pages them out and waits to be killed
 
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,6 +40,17 @@ uint64_t vmstat(const std::string& wanted) {
   std::exit(1);
 }
 
+/**
+ * Stays on one CPU. New pages wait in a list of the CPU that they came on, and MADV_PAGEOUT looks only into the one it
+ * runs on (lru_add_drain()): who moves leaves some behind.
+ */
+void stay_on_cpu(uint64_t process) {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(process % static_cast<uint64_t>(::sysconf(_SC_NPROCESSORS_ONLN)), &cpus);
+  if (::sched_setaffinity(0, sizeof(cpus), &cpus) != 0) std::exit(1);
+}
+
 /** Pages out. It is advice: the kernel passes over a page that it cannot lock at once, so it is asked again. */
 void page_out(void* mapped, size_t pages) {
   constexpr int kMostTimes = 10;
@@ -57,6 +69,7 @@ double seconds_since(Clock::time_point start) {
 
 Outcome work(uint64_t process, size_t pages, size_t rounds) {
   Outcome outcome{};
+  stay_on_cpu(process);
   void* const mapped = ::mmap(nullptr, pages * kPageBytes, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) std::exit(1);
