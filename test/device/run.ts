@@ -1,9 +1,10 @@
 // What takes a guest of its own, with four software IAA devices, and may break it:
-//   node build/test/test/device/run.js PART... [--pages N] [--mode M] [--verify V] [--every N]
+//   node build/test/test/device/run.js PART... [--pages N] [--mode M] [--verify V] [--backend B] [--from N] [--every N]
 // pages        N pages out and in again (default 1,000,000) for each of sync and async_irq, and verify_compress 0
 //              and 1, or for --mode M and --verify V alone
 // faults       the server killed, a device halted, a descriptor hung, a WQ unbound by somebody else in a run
-// steps        SIGKILL at every change of a run, or every N-th, and restore; by sysfs and by libaccel-config
+// steps        SIGKILL before and after every change of a run, or at every N-th, from the N-th on, and restore; by sysfs and
+//              by libaccel-config, or by --backend B alone: two hours each
 // accel-config the machine's accel-config and Debian 13's on the devices
 // Prints what it saw, line by line; exit 1 when something was not as it must be.
 import assert from 'node:assert/strict';
@@ -34,6 +35,8 @@ const { values, positionals } = parseArgs({
     pages: { type: 'string', default: '1000000' },
     mode: { type: 'string' },
     verify: { type: 'string' },
+    backend: { type: 'string' },
+    from: { type: 'string', default: '1' },
     every: { type: 'string', default: '1' },
   },
 });
@@ -239,7 +242,7 @@ async function faults(): Promise<void> {
 }
 
 async function steps(): Promise<void> {
-  for (const backend of ['sysfs', 'libaccel-config'])
+  for (const backend of asked(['sysfs', 'libaccel-config'], values.backend))
     await inGuest(`steps, by ${backend}`, async (guest) => {
       const programs = join(packageRoot(), 'build/test/test/vm/programs');
       const tiny = await readFile(join(packageRoot(), 'test/vm/programs/tiny-iaa.yaml'), 'utf8');
@@ -248,6 +251,8 @@ async function steps(): Promise<void> {
         process.execPath,
         join(programs, 'torture.js'),
         `${shareMount}/steps.yaml`,
+        '--from',
+        values.from,
         '--every',
         values.every,
       ];

@@ -1,11 +1,13 @@
 // Runs inside the guest. SIGKILL at every change of a run, then restore: the attributes must be as before.
-//   torture.js FILE [--every N]     every N-th change only (default 1), the moments before and after in turn
+//   torture.js FILE [--from N] [--every N]   from the N-th change on (default: the first), every N-th only (default: each,
+//                                            before and after it; else one of the two in turn)
 //   torture.js --child FILE STATE AT WHEN
 // Prints a line of JSON for each death, and a last one with the counts.
 import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { discover } from '../../../src/discover/discover.js';
 import { readExperiment } from '../../../src/experiment/file.js';
 import { restoreHost } from '../../../src/experiment/restore-host.js';
@@ -58,7 +60,7 @@ function runChild(
   });
 }
 
-async function torture(file: string, every: number): Promise<void> {
+async function torture(file: string, from: number, every: number): Promise<void> {
   const host = await openHost('live', { writable: true });
   const stateDirectory = mkdtempSync(join(tmpdir(), 'torture-'));
   // The first run sets zswap up for good; what it leaves is the state to come back to.
@@ -68,7 +70,7 @@ async function torture(file: string, every: number): Promise<void> {
   const total = first.last.changes;
   const before = await captureAttributes(host);
   const counts = { changes: total, deaths: 0, equal: 0, pending: 0 };
-  for (let at = 1; at <= total; at += every) {
+  for (let at = from; at <= total; at += every) {
     const moments =
       every === 1
         ? (['before', 'after'] as const)
@@ -108,5 +110,9 @@ if (command === '--child') {
     at === undefined ? undefined : { at: Number(at), when: when as Death['when'] },
   );
 } else {
-  await torture(command, rest[0] === '--every' ? Number(rest[1]) : 1);
+  const { values } = parseArgs({
+    args: rest,
+    options: { from: { type: 'string', default: '1' }, every: { type: 'string', default: '1' } },
+  });
+  await torture(command, Number(values.from), Number(values.every));
 }
