@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
+#include <source_location>
 #include <span>
 #include <vector>
 
@@ -29,9 +31,12 @@ constexpr uint64_t kTables = Machine::kBase + 0x30000;
 constexpr uint64_t kRecord = Machine::kBase + 0x40000;
 constexpr uint64_t kCanary = Machine::kBase + 0x50000;
 constexpr uint32_t kAreaBytes = 0x10000;
+constexpr uint8_t kCanaryByte = 0x5a;
 
-void require(bool holds) {
-  if (!holds) std::abort();
+void require(bool holds, std::source_location where = std::source_location::current()) {
+  if (holds) return;
+  std::cerr << where.file_name() << ':' << where.line() << ": does not hold\n";
+  std::abort();
 }
 
 }  // namespace
@@ -40,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static Machine machine;
   static const bool ready = [] {
     machine.enable();
-    std::ranges::fill(machine.at(kCanary, kAreaBytes), uint8_t{0x5a});
+    std::ranges::fill(machine.at(kCanary, kAreaBytes), kCanaryByte);
     return true;
   }();
   require(ready);
@@ -84,11 +89,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (reachable) machine.status(descriptor.completion_address) = 0;
   machine.submit(descriptor);
   machine.device.dispatch();
-  if (machine.command(Command::kDrainAll) != 0) std::abort();
+  require(machine.command(Command::kDrainAll) == 0);
   machine.write(kSwError, 3);
-  if (!reachable || !apart) return 0;
   const auto canary = machine.at(kCanary, kAreaBytes);
-  require(std::ranges::all_of(canary, [](uint8_t byte) { return byte == 0x5a; }));
+  if (!reachable || !apart) {
+    // It may have been asked to write there.
+    std::ranges::fill(canary, kCanaryByte);
+    return 0;
+  }
+  require(std::ranges::all_of(canary, [](uint8_t byte) { return byte == kCanaryByte; }));
   const auto status = machine.status(descriptor.completion_address);
   if ((descriptor.flags() & kFlagRequestCompletion) == 0) return 0;
   require(status != 0);
