@@ -270,11 +270,12 @@ bool CompressedStore::keep_software_pages(Task* task, FolioId id, Pool* pool, st
 
 bool CompressedStore::keep_page(Task* task, Pool* pool, std::uint32_t bytes, int error,
                                 Progress* progress) {
-  const std::optional<std::uint32_t> kept = kept_bytes(bytes, error);
+  std::optional<std::uint32_t> kept = regular(bytes);
+  if (error != 0 || keeping_.may_fail) kept = kept_bytes(bytes, error);
   if (!kept) return false;
   if (*kept != regular(bytes)) progress->irregular.set(progress->pages);
   pool->zsmalloc.add(*kept);
-  charge(task, *kept);
+  if (keeping_.charged) parts_.memcg->charge_object(task, *kept);
   if (is_copied(*kept)) ++copied_pages_;
   stored_bytes_ += *kept;
   ++stored_pages_;

@@ -127,6 +127,10 @@ class CompressedStore {
     std::uint32_t whole_bytes = kPageBytes;
     /** Whole pages are copied, both ways, without the compressor. */
     bool copies_whole = false;
+    /** The cgroup is charged for it. */
+    bool charged = false;
+    /** Its allocations fail now and then (FailureConfig). */
+    bool may_fail = false;
   };
 
   /** struct crypto_acomp_ctx, struct zcomp_strm of one CPU. */
@@ -153,14 +157,12 @@ class CompressedStore {
   virtual Co<bool> admit(Task* task, FolioId id, PageWork work) = 0;
   /**
    * What a page takes that came out of the compressor with `bytes` or an error; nothing, and
-   * counted, when it is refused.
+   * counted, when it is refused. Without an error it is asked only where allocations may fail.
    */
   virtual std::optional<std::uint32_t> kept_bytes(std::uint32_t bytes, int error) = 0;
   /** A page that failed in a batch has its folio refused, before any page of it is kept; counted.
    */
   virtual bool refuses_in_batch(int error) = 0;
-  virtual void charge(Task* task, std::uint32_t bytes) = 0;
-  virtual void uncharge(std::uint32_t cpu, std::uint64_t bytes) = 0;
   /** A folio of so many pages was stored. */
   virtual void note_stored(std::uint32_t pages) = 0;
   /** One was refused, by its content or by a failure. */
@@ -225,6 +227,9 @@ class CompressedStore {
                            Progress* progress);
   bool conclude(Task* task, FolioId id, std::uint32_t pool, const Progress& progress);
   void finish(FolioId id, std::uint32_t pool, const Progress& progress);
+  void uncharge(std::uint32_t cpu, std::uint64_t bytes) const {
+    if (keeping_.charged) parts_.memcg->uncharge_objects(cpu, bytes);
+  }
   void forget(std::uint32_t cpu, FolioId id, Pool* pool, const Progress& progress);
   void free_objects(Pool* pool, std::uint32_t bytes, std::uint32_t pages);
 

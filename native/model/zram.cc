@@ -24,7 +24,9 @@ bool does_not_fit(int error) { return error == -ENOSPC || error == -E2BIG; }
 
 Zram::Zram(const Parts& parts, const Config& config)
     : CompressedStore(parts, config,
-                      {.whole_bytes = huge_class_size(config.zswap), .copies_whole = true}),
+                      {.whole_bytes = huge_class_size(config.zswap),
+                       .copies_whole = true,
+                       .may_fail = config.failures.zsmalloc > 0}),
       zsmalloc_failures_(config.failures.zsmalloc),
       failing_(config.seed, UINT32_MAX) {}
 
@@ -37,8 +39,7 @@ bool Zram::refuses_in_batch(int error) {
 }
 
 std::optional<std::uint32_t> Zram::kept_bytes(std::uint32_t bytes, int error) {
-  const bool has_memory = zsmalloc_failures_ == 0 || !failing_.happens(zsmalloc_failures_);
-  if (!has_memory || (error != 0 && !does_not_fit(error))) {
+  if (failing_.happens(zsmalloc_failures_) || (error != 0 && !does_not_fit(error))) {
     ++parts_.counters->zram_failed_writes;
     return std::nullopt;
   }

@@ -27,8 +27,6 @@ class Zram final : public CompressedStore {
   Co<bool> admit(Task* task, FolioId id, PageWork work) override;
   bool refuses_in_batch(int error) override;
   std::optional<std::uint32_t> kept_bytes(std::uint32_t bytes, int error) override;
-  void charge(Task* /*task*/, std::uint32_t /*bytes*/) override {}
-  void uncharge(std::uint32_t /*cpu*/, std::uint64_t /*bytes*/) override {}
   void note_stored(std::uint32_t pages) override;
   void note_refused() override {}
   void note_loaded(std::uint32_t pages) override { parts_.counters->pswpin += pages; }

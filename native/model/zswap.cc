@@ -20,11 +20,15 @@ constexpr std::uint64_t kBufferBytes = std::uint64_t{2} * kPageBytes;
 }  // namespace
 
 Zswap::Zswap(const Parts& parts, const Config& config)
-    : CompressedStore(parts, config, {.copies_whole = config.kernel.stores_incompressible}),
+    : CompressedStore(parts, config,
+                      {.copies_whole = config.kernel.stores_incompressible,
+                       .charged = true,
+                       .may_fail = config.failures.zswap_entry + config.failures.zsmalloc +
+                                       config.failures.xarray >
+                                   0}),
       config_(config.zswap),
       failures_(config.failures),
       memory_pages_(config.machine.memory_pages),
-      may_fail_(failures_.zswap_entry + failures_.zsmalloc + failures_.xarray > 0),
       failing_(config.seed, UINT32_MAX) {}
 
 void Zswap::set_compressor(Compressor compressor) {
@@ -92,7 +96,7 @@ bool Zswap::refuses_in_batch(int /*error*/) {
 
 std::optional<std::uint32_t> Zswap::kept_bytes(std::uint32_t bytes, int error) {
   Counters& counters = *parts_.counters;
-  if (may_fail_ && failing_.happens(failures_.zswap_entry)) {
+  if (failing_.happens(failures_.zswap_entry)) {
     ++counters.reject_kmemcache_fail;
     return std::nullopt;
   }
@@ -103,7 +107,7 @@ std::optional<std::uint32_t> Zswap::kept_bytes(std::uint32_t bytes, int error) {
     }
     bytes = kPageBytes;
   }
-  if (may_fail_ && (failing_.happens(failures_.zsmalloc) || failing_.happens(failures_.xarray))) {
+  if (failing_.happens(failures_.zsmalloc) || failing_.happens(failures_.xarray)) {
     ++counters.reject_alloc_fail;
     return std::nullopt;
   }

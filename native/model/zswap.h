@@ -31,12 +31,6 @@ class Zswap final : public CompressedStore {
   Co<bool> admit(Task* task, FolioId id, PageWork work) override;
   bool refuses_in_batch(int error) override;
   std::optional<std::uint32_t> kept_bytes(std::uint32_t bytes, int error) override;
-  void charge(Task* task, std::uint32_t bytes) override {
-    parts_.memcg->charge_object(task, bytes);
-  }
-  void uncharge(std::uint32_t cpu, std::uint64_t bytes) override {
-    parts_.memcg->uncharge_objects(cpu, bytes);
-  }
   void note_stored(std::uint32_t pages) override;
   void note_refused() override;
   void note_loaded(std::uint32_t pages) override { parts_.counters->zswpin += pages; }
@@ -58,7 +52,6 @@ class Zswap final : public CompressedStore {
   ZswapConfig config_;
   FailureConfig failures_;
   std::uint64_t memory_pages_;
-  bool may_fail_;
   Random failing_;
   bool reached_full_ = false;
   Task* worker_ = nullptr;
