@@ -107,7 +107,7 @@ function undo(host: Host, journal: Journal, entry: Entry, overwrite: boolean): P
     case 'attribute':
       // Put back with its device or module.
       if (change.of !== undefined) return Promise.resolve('nothing to do');
-      return undoAttribute(host, change, entry.readBack, overwrite);
+      return undoAttribute(host, journal, change, entry, overwrite);
     case 'keep':
       return undoKeep(host, change);
     case 'controller':
@@ -131,8 +131,9 @@ function undo(host: Host, journal: Journal, entry: Entry, overwrite: boolean): P
 
 async function undoAttribute(
   host: Host,
+  journal: Journal,
   change: Change & { kind: 'attribute' },
-  readBack: string | undefined,
+  { sequence, readBack }: Entry,
   overwrite: boolean,
 ): Promise<Undone> {
   const { path, old, value } = change;
@@ -147,7 +148,11 @@ async function undoAttribute(
       problem: `somebody else set it to '${chomp(now)}' since; left alone ('${chomp(old)}' before us; --overwrite puts that back)`,
     };
   }
-  return writeBack(host, change);
+  const outcome = await writeBack(host, change);
+  // Ours is the old value from now on: whatever else is there later is somebody else's, even where it was what the first
+  // write read back.
+  if (typeof outcome === 'object') journal.done(sequence, { readBack: old });
+  return outcome;
 }
 
 async function undoKeep(host: Host, change: Change & { kind: 'keep' }): Promise<Undone> {

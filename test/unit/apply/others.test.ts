@@ -221,6 +221,8 @@ async function withState(work: (state: string) => Promise<void>): Promise<void> 
   }
 }
 
+const forty: Action = { kind: 'write', path: `${zswap}/max_pool_percent`, text: '40' };
+
 const someAction = fc.constantFrom(...actions);
 const quietly = fc.option(someAction, { nil: undefined, freq: 3 });
 
@@ -248,7 +250,22 @@ describe('others at work on the machine', () => {
           assert.deepEqual(shared.violations, []);
         });
       }),
-      { numRuns: 60 },
+      {
+        numRuns: 60,
+        // Others are between a write and its read-back, and once more between its undo and that one's.
+        examples: [
+          [
+            [
+              {
+                experiment: experiments[4] as string,
+                during: [undefined, forty, forty],
+                after: [],
+                duringRestore: [],
+              },
+            ],
+          ],
+        ],
+      },
     );
   });
 
