@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "model/config.h"
+
 namespace iaa_zswap::model {
 namespace {
 
@@ -88,6 +90,12 @@ constexpr std::array kCounters = {
 };
 
 }  // namespace
+
+void Counters::count_swapped_out(std::uint32_t pages) {
+  pswpout += pages;
+  if (pages > 1) ++folio_swpout;
+  if (pages == kPmdPages) ++thp_swpout;
+}
 
 std::span<const CounterName> all_counters() { return kCounters; }
 

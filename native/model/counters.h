@@ -100,6 +100,9 @@ struct Counters {
   std::uint64_t zswap_pools = 0;
   std::uint64_t context_bytes = 0;
   std::uint64_t worker_time = 0;
+
+  /** A folio of so many pages went to the swap device (count_swpout_vm_event()). */
+  void count_swapped_out(std::uint32_t pages);
 };
 
 /** debugfs iaa_crypto, wq_stats, of one WQ. */

@@ -120,10 +120,7 @@ bool Memory::add_to_swap(Task* task, FolioId id) const {
 
 Co<> Memory::write_to_swap(Task* task, FolioId id) {
   const std::uint32_t pages = parts_.folios->pages_of(id);
-  Counters& counters = *parts_.counters;
-  counters.pswpout += pages;
-  if (pages > 1) ++counters.folio_swpout;
-  if (pages == kPmdPages) ++counters.thp_swpout;
+  parts_.counters->count_swapped_out(pages);
   tell_swapped_out(id);
   const Time done =
       parts_.swap_device->serve(parts_.simulation->now(), constants_.swap_write_page * pages);

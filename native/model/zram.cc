@@ -46,13 +46,6 @@ std::optional<std::uint32_t> Zram::kept_bytes(std::uint32_t bytes, int error) {
   return error == 0 ? regular(bytes) : kPageBytes;
 }
 
-void Zram::note_stored(std::uint32_t pages) {
-  Counters& counters = *parts_.counters;
-  counters.pswpout += pages;
-  if (pages > 1) ++counters.folio_swpout;
-  if (pages == kPmdPages) ++counters.thp_swpout;
-}
-
 void Zram::count(Counters* counters) const {
   counters->zram_orig_data_size = stored_pages() * kPageBytes;
   counters->zram_compr_data_size = stored_bytes();

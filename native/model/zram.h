@@ -27,7 +27,7 @@ class Zram final : public CompressedStore {
   Co<bool> admit(Task* task, FolioId id, PageWork work) override;
   bool refuses_in_batch(int error) override;
   std::optional<std::uint32_t> kept_bytes(std::uint32_t bytes, int error) override;
-  void note_stored(std::uint32_t pages) override;
+  void note_stored(std::uint32_t pages) override { parts_.counters->count_swapped_out(pages); }
   void note_refused() override {}
   void note_loaded(std::uint32_t pages) override { parts_.counters->pswpin += pages; }
   void note_load_failed() override {}
