@@ -4,7 +4,7 @@
 //              and 1, or for --mode M and --verify V alone
 // faults       the server killed, a device halted, a descriptor hung, a WQ unbound by somebody else in a run
 // steps        SIGKILL before and after every change of a run, or at every N-th, from the N-th on, and restore; by sysfs and
-//              by libaccel-config, or by --backend B alone: two hours each
+//              by libaccel-config, or by --backend B alone: an hour each on an idle machine
 // accel-config the machine's accel-config and Debian 13's on the devices
 // Prints what it saw, line by line; exit 1 when something was not as it must be.
 import assert from 'node:assert/strict';
@@ -107,8 +107,8 @@ interface FaultCase {
   readonly name: string;
   readonly strike: (guest: Guest) => Promise<unknown>;
   /**
-   * Whether the driver gives up, which sysfs does not show. Undefined: either, as a descriptor may have been under way,
-   * and sysfs may or may not show the WQs as disabled.
+   * Whether the driver gives up, which sysfs does not show. Undefined: either, as a descriptor may have been under way
+   * and the WQs may be unbound since.
    */
   readonly disables: boolean | undefined;
   /** Ends what makes the kernel wait, once the tool has given up on it: a process cannot end while its write does not. */
@@ -224,6 +224,9 @@ async function meet(guest: Guest, one: FaultCase): Promise<void> {
   assert.ok(reasons.length > 0, 'the cell is INVALID');
   console.log(`  status: ${/^.*DISABLED.*$/m.exec(status)?.[0]?.trim() ?? 'nothing of a disabled driver'}`);
   assert.ok([4, 5, 6].includes(ended.exitCode ?? 0), `exit code ${ended.exitCode}`);
+  const lastSaid = log.match(/iaa_crypto now \w+ABLED/g)?.at(-1) ?? '';
+  const bound = await output(guest, 'ls', '/sys/bus/dsa/drivers/crypto');
+  assert.equal(disabled, lastSaid.endsWith('DISABLED') && /^wq/m.test(bound));
   if (one.disables !== undefined) assert.equal(disabled, one.disables);
   // Pages whose only copy is compressed cannot be had back: the kernel counts them.
   const lost = await zswapCounter(guest, 'decompress_fail');
